@@ -1,0 +1,142 @@
+"""What the proxy knows of a database's objects: frozen values, keyed by OID.
+
+No I/O here (`catalog.reading` loads it; `catalog.decoding` builds it from rows). A `Catalog` is a value: sessions
+lay newer rows over the shared one with `Catalog.with_objects`, so that what a transaction itself created counts.
+Source of every field: the PostgreSQL manual, "System Catalogs".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+
+FIRST_NORMAL_OID = 16384
+"""Objects below it were made by initdb (`access/transam.h`): built in."""
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A row of pg_attribute; dropped columns are left out."""
+
+    attnum: int
+    name: str
+    type_oid: int
+    generated: str = ""
+    """"" no, "s" stored, "v" virtual (18)."""
+    sources: frozenset[int] = frozenset()
+    """Attribute numbers of the same relation that a generated column is computed from."""
+
+
+@dataclass(frozen=True, slots=True)
+class Relation:
+    """A row of pg_class with its columns."""
+
+    oid: int
+    schema: str
+    name: str
+    kind: str
+    """relkind: r table, p partitioned, v view, m materialized view, f foreign, t toast, S sequence, i index, c composite."""
+    columns: tuple[Column, ...]
+    version: str = ""
+    """(xmin …) of every catalog row this value was made from: differs when any of them changed."""
+    parents: tuple[int, ...] = ()
+    """Direct inheritance parents or partition root (pg_inherits.inhparent)."""
+    children: tuple[int, ...] = ()
+    is_temporary: bool = False
+    has_row_triggers: bool = False
+    """User triggers that may change or see a row (BEFORE, INSTEAD OF, AFTER, also constraint triggers of users)."""
+    references: tuple[int, ...] = ()
+    """Relations tied to this one by a foreign key, in either direction."""
+
+    @property
+    def qualified_name(self) -> str:
+        return f"{self.schema}.{self.name}"
+
+    def column(self, attnum: int) -> Column | None:
+        return next((column for column in self.columns if column.attnum == attnum), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Type:
+    """A row of pg_type."""
+
+    oid: int
+    schema: str
+    name: str
+    kind: str
+    """typtype: b base, c composite, d domain, e enum, p pseudo, r range, m multirange."""
+    element: int = 0
+    """Element type of a true array (typcategory A), else 0."""
+    base: int = 0
+    """Type under a domain, else 0."""
+    relation: int = 0
+    """pg_class OID of a composite type, else 0."""
+    labels: tuple[str, ...] = ()
+    """Labels of an enum, in order."""
+    delimiter: str = ","
+    """typdelim: between array elements in text format (";" for box)."""
+    is_user_checked: bool = False
+    """Contains, at any depth, a domain whose CHECK calls a function that is not built in (opaque, ATTACK H1, H2)."""
+    members: tuple[int, ...] = ()
+    """Types of a composite's attributes, or the subtype of a range."""
+
+
+@dataclass(frozen=True, slots=True)
+class Function:
+    """A row of pg_proc, with what an aggregate calls."""
+
+    oid: int
+    schema: str
+    name: str
+    kind: str = "f"
+    """prokind: f function, p procedure, a aggregate, w window."""
+    language: str = "internal"
+    security_definer: bool = False
+    calls: tuple[int, ...] = ()
+    """Functions an aggregate calls: transition, final, combine, …"""
+    version: str = ""
+
+    @property
+    def is_builtin(self) -> bool:
+        return self.oid < FIRST_NORMAL_OID
+
+
+@dataclass(frozen=True, slots=True)
+class Catalog:
+    """Objects of one database by OID. Absent means not loaded, never "does not exist"."""
+
+    server_version: int = 0
+    """server_version_num // 10000: 15, 16, 17, 18."""
+    relations: Mapping[int, Relation] = field(default_factory=dict)
+    types: Mapping[int, Type] = field(default_factory=dict)
+    functions: Mapping[int, Function] = field(default_factory=dict)
+    operators: Mapping[int, int] = field(default_factory=dict)
+    """Operator OID → OID of its function (pg_operator.oprcode)."""
+
+    def with_objects(
+        self,
+        relations: Iterable[Relation] = (),
+        types: Iterable[Type] = (),
+        functions: Iterable[Function] = (),
+        operators: Mapping[int, int] | None = None,
+    ) -> Catalog:
+        """This catalog with these objects laid over it."""
+        return replace(
+            self,
+            relations={**self.relations, **{r.oid: r for r in relations}},
+            types={**self.types, **{t.oid: t for t in types}},
+            functions={**self.functions, **{f.oid: f for f in functions}},
+            operators={**self.operators, **(operators or {})},
+        )
+
+    def ancestors(self, oid: int) -> tuple[int, ...]:
+        """All inheritance ancestors of a relation, nearest first."""
+        seen: list[int] = []
+        queue = list(self.relations[oid].parents) if oid in self.relations else []
+        while queue:
+            parent = queue.pop(0)
+            if parent not in seen:
+                seen.append(parent)
+                if parent in self.relations:
+                    queue.extend(self.relations[parent].parents)
+        return tuple(seen)

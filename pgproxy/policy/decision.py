@@ -1,0 +1,56 @@
+"""The answer to a statement: a frozen value with its reasons. `policy.decide` makes it; nothing here decides."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+from pgproxy.policy.masks import Mask
+
+
+class Action(Enum):
+    ALLOW = "allow"
+    DENY = "deny"
+    HOLD = "hold"
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """One sentence for a reviewer, a developer and the client alike."""
+
+    rule: str
+    """Name of the rule, the mask's key ("public.users.ssn"), or "builtin.NAME"."""
+    text: str
+    where: str = ""
+    """"rules/pii.yaml:14", or "" for built-in rules."""
+    hint: str = ""
+    """What would pass."""
+
+
+@dataclass(frozen=True, slots=True)
+class OutputColumn:
+    """One result column: what `explain` prints and what the mask plan is made from."""
+
+    name: str
+    type_oid: int
+    lineage: tuple[str, ...] = ()
+    """"schema.table.column", sorted; whole rows as "schema.table.*"."""
+    mask: Mask | None = None
+    """None: as it is."""
+    origins: frozenset[tuple[int, int]] = frozenset()
+    """(relation OID, attnum) of every masked or unmasked stored column behind it: the RowDescription tripwire."""
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    action: Action
+    reasons: tuple[Reason, ...] = ()
+    columns: tuple[OutputColumn, ...] = ()
+    tables: tuple[str, ...] = ()
+    """"schema.table" of every relation read or written, sorted."""
+    redacts_errors: bool = False
+    """Error and notice texts of this statement, and of its transaction from here on, may carry a masked value."""
+
+    @property
+    def masks_anything(self) -> bool:
+        return any(column.mask is not None for column in self.columns)

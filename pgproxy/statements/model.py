@@ -1,0 +1,209 @@
+"""What a statement means: the values that grammar, facts, tree and lineage produce, and policy reads.
+
+No parsing here. `RawStatement` is what libpg_query says before anything was sent; `Facts` is what a person reads in the
+text (sqlglot); `Lineage` is what the server's own analysed tree says.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import Enum, StrEnum
+from typing import NamedTuple
+
+
+class StatementClass(StrEnum):
+    """The classes rules speak of with `on:` (INTERFACE, statement classes). "all" is not one: it matches any."""
+
+    SELECT = "select"
+    INSERT = "insert"
+    UPDATE = "update"
+    DELETE = "delete"
+    MERGE = "merge"
+    COPY_TO = "copy_to"
+    COPY_FROM = "copy_from"
+    DDL = "ddl"
+    TRUNCATE = "truncate"
+    GRANT = "grant"
+    ROLE = "role"
+    CALL = "call"
+    DO = "do"
+    EXPLAIN = "explain"
+    CURSOR = "cursor"
+    LISTEN = "listen"
+    SET = "set"
+    TRANSACTION = "transaction"
+    MAINTENANCE = "maintenance"
+    FUNCTION_CALL = "function_call"
+    REPLICATION = "replication"
+
+
+class Handling(Enum):
+    """How an analysed session runs a statement; decided by the grammar alone."""
+
+    ANALYSE = "analyse"
+    """SELECT, INSERT, UPDATE, DELETE (VALUES, TABLE): the server's tree decides."""
+    PASS = "pass"  # noqa: S105 - not a password
+    """A utility statement that touches no data and makes no code: forwarded as it is."""
+    TRANSACTION = "transaction"
+    """BEGIN, COMMIT, ROLLBACK, SAVEPOINT …: forwarded, also in a failed transaction."""
+    SETTING = "setting"
+    """SET or RESET of one setting (see `RawStatement.setting`): by allow-list."""
+    SHOW = "show"
+    """SHOW of one setting (see `RawStatement.setting`; value None)."""
+    REFUSE = "refuse"
+    """Not covered, or never allowed where anything is masked: `RawStatement.refusal` says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """A SET, RESET or SHOW of one name."""
+
+    name: str
+    """Lower case, as the grammar gives it; "all" for RESET ALL and SHOW ALL."""
+    value: str | None
+    """The new value as one text; None: DEFAULT, RESET or SHOW."""
+    is_local: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class RawStatement:
+    """One statement of the client's text, as libpg_query splits and names it."""
+
+    text: str
+    """The exact slice of what the client sent."""
+    character_offset: int
+    """Where `text` begins in the client's string, in characters (for error positions)."""
+    statement_class: StatementClass
+    handling: Handling
+    node: str
+    """libpg_query's name of the top node, e.g. "SelectStmt"."""
+    setting: Setting | None = None
+    refusal: str = ""
+    """For REFUSE: one sentence that names the construct."""
+    hint: str = ""
+    """For REFUSE: what would pass."""
+    forgets_statements: bool = False
+    """DISCARD ALL/PLANS…, DEALLOCATE: prepared statements of the session may be gone."""
+    forgets: str | None = None
+    """DEALLOCATE name: the one statement that goes; None with `forgets_statements`: all."""
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What the text says, for people and rules. A witness, never the source of lineage."""
+
+    statement_class: StatementClass
+    tables: tuple[str, ...] = ()
+    """Relations as written ("users", "public.users"), without CTE names, in order of appearance."""
+    columns: tuple[str, ...] = ()
+    """Column references as written, in order of appearance."""
+    has_where: bool = True
+    """For UPDATE and DELETE: a WHERE that is not constant or true by form (`true`, `id = id`)."""
+    reason: str = ""
+    """Text of a leading `/* reason: … */` comment."""
+
+
+class ColumnId(NamedTuple):
+    """A stored column: (pg_class OID, attribute number). Number 0 is the whole row."""
+
+    relation: int
+    attnum: int
+
+
+class Form(Enum):
+    """How an output value is made from its source columns; the weakest of all ways that lead to it."""
+
+    COPY = "copy"
+    """The stored value, unchanged, in the column's own type (also through binary-compatible text/varchar casts)."""
+    WHOLE = "whole"
+    """The whole value kept under lower, upper, trim, a cast to text, COLLATE, COALESCE with NULL."""
+    DERIVED = "derived"
+    """Any other expression."""
+    AGGREGATE = "aggregate"
+    """Over many rows: sum, min, string_agg …"""
+    COUNT = "count"
+    """count(column): only how many are not null."""
+    ROW = "row"
+    """A whole row, or a part of one that the tree does not tell apart."""
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """One column that an output's value comes from."""
+
+    column: ColumnId
+    form: Form
+    json_path: tuple[str, ...] | None = None
+    """For DERIVED by constant `->`, `->>`, `#>`, `#>>` steps from a json(b) column: the steps; else None."""
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """One result column, in order."""
+
+    name: str
+    type_oid: int
+    sources: frozenset[Source] = frozenset()
+
+
+class UseKind(StrEnum):
+    """What a use of a column outside the outputs can reveal."""
+
+    NULL_TEST = "null_test"
+    LITERAL = "literal"
+    """= constant, IN (constants), = ANY(constants), = $n."""
+    JOIN = "join"
+    """= another column."""
+    GROUP = "group"
+    """GROUP BY, DISTINCT, PARTITION BY, set operation: equality among values."""
+    ORDER = "order"
+    RANGE = "range"
+    """<, BETWEEN, LIKE and anything else."""
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """A column whose value influences which rows, how many, or in which order, come out."""
+
+    column: ColumnId
+    kind: UseKind
+    context: str
+    """"where", "join", "group", "order", "having", "limit", "window", "filter", "case", "sublink", "function", …"""
+    other: ColumnId | None = None
+    """For JOIN: the column on the other side."""
+    constants: tuple[str, ...] = ()
+    """For LITERAL: the constants as text where the tree shows them; parameters as "$1"."""
+
+
+@dataclass(frozen=True, slots=True)
+class Write:
+    """A stored column that gets a value."""
+
+    target: ColumnId
+    sources: frozenset[Source] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Reached:
+    """Everything a tree names, by OID; what the catalog must know before the lineage can be traced."""
+
+    relations: frozenset[int] = frozenset()
+    functions: frozenset[int] = frozenset()
+    operators: frozenset[int] = frozenset()
+    types: frozenset[int] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Lineage:
+    """What the server's analysed tree says of one statement. Complete, or `NotUnderstood` was raised instead."""
+
+    outputs: tuple[Output, ...] = ()
+    uses: frozenset[Use] = frozenset()
+    writes: tuple[Write, ...] = ()
+    written_relations: frozenset[int] = frozenset()
+    relations: frozenset[int] = frozenset()
+    """Every relation read or written, views and what they read included."""
+    functions: frozenset[int] = frozenset()
+    opaque: tuple[str, ...] = field(default=())
+    """What cannot be analysed though the tree is complete, a phrase each ("function public.f(integer) in plpgsql")."""
+    is_read_only: bool = True
