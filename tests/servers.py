@@ -91,7 +91,7 @@ class Server:
     ) -> list[tuple[Any, ...]]:
         """Rows of the last result. Autocommit; without parameters `statement` may be several."""
         with psycopg.connect(self.dsn(database, user), autocommit=True) as connection:
-            cursor = connection.execute(statement, parameters)  # type: ignore[arg-type]
+            cursor = connection.execute(statement, parameters)
             while cursor.nextset():
                 pass
             return cursor.fetchall() if cursor.description else []
