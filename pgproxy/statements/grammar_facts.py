@@ -1,0 +1,270 @@
+"""What a statement mentions, from libpg_query's parse tree: relations, columns, parameters, names, WHERE clauses.
+
+One walk over every field of every message, so that nothing a newer grammar adds stays unseen: what is not known to be a
+value counts as a name. Names are as the grammar folds them and nothing is resolved, except that a CTE in scope is no
+relation.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+from postgast import pg_query_pb2 as pb
+
+from pgproxy.errors import NotUnderstood
+from pgproxy.statements.grammar import parse_tree
+from pgproxy.statements.grammar_where import is_condition
+from pgproxy.statements.model import Handling, RawStatement, StatementClass
+
+_CACHED_TEXT_CHARACTERS = 16 * 1024
+
+_QUERY_CLASSES = {
+    "SelectStmt": StatementClass.SELECT,
+    "InsertStmt": StatementClass.INSERT,
+    "UpdateStmt": StatementClass.UPDATE,
+    "DeleteStmt": StatementClass.DELETE,
+    "MergeStmt": StatementClass.MERGE,
+}
+_WRITES = frozenset({"InsertStmt", "UpdateStmt", "DeleteStmt", "MergeStmt"})
+
+_VALUES = frozenset(
+    {
+        ("A_Expr", "name"),  # operators; the analysed tree has their OIDs
+        ("SubLink", "oper_name"),
+        ("SortBy", "use_op"),
+        ("CommentStmt", "comment"),
+        ("NotifyStmt", "payload"),
+        ("TransactionStmt", "gid"),
+        ("DefElem", "arg"),
+        ("VariableSetStmt", "args"),
+        ("JsonTablePathSpec", "string"),
+    }
+)
+"""Fields whose strings are values or operators, never names of the analysed tree."""
+
+_DROPPED_RELATIONS = frozenset(
+    {pb.OBJECT_TABLE, pb.OBJECT_VIEW, pb.OBJECT_MATVIEW, pb.OBJECT_SEQUENCE, pb.OBJECT_FOREIGN_TABLE}
+)
+
+
+class Name(NamedTuple):
+    """A name as written, in parts, and where it stands (byte offset in the statement's text)."""
+
+    location: int
+    parts: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return ".".join(self.parts)
+
+
+@dataclass(frozen=True, slots=True)
+class GrammarFacts:
+    """Everything the agreement and the facts need of a parse tree, in order of appearance."""
+
+    relations: tuple[Name, ...] = ()
+    """Every relation, CTE references left out."""
+    cte_references: tuple[Name, ...] = ()
+    columns: tuple[Name, ...] = ()
+    """Every column reference; a star is the last part "*". A subquery of SET (a, b) = (…) counts once."""
+    locked: frozenset[str] = frozenset()
+    """Names of FOR UPDATE OF: aliases of relations named elsewhere."""
+    parameters: frozenset[int] = frozenset()
+    functions: frozenset[tuple[str, ...]] = frozenset()
+    output_count: int | None = None
+    """Result columns of a query or of RETURNING; None where a star leaves it open."""
+    classes: frozenset[StatementClass] = frozenset()
+    """Kinds of query within, those of CTEs and of the statement inside EXPLAIN, COPY, … included."""
+    has_where: bool = True
+    """No UPDATE or DELETE within lacks a WHERE that is more than constant or true by form."""
+    unsafe_name: str = ""
+    """Why a name in the text could be misread in the server's printed tree; "" where none could."""
+
+
+def grammar_facts(raw: RawStatement) -> GrammarFacts:
+    """What the statement mentions; recent ones are remembered.
+
+    Raises:
+        SyntaxProblem, NotUnderstood: as `grammar.split`.
+    """
+    return _remembered(raw.text) if len(raw.text) <= _CACHED_TEXT_CHARACTERS else _read(raw.text)
+
+
+def check_identifiers(raw: RawStatement) -> None:
+    """Refuse names that the server's printed tree could turn into structure (it folds lines inside names).
+
+    Raises:
+        NotUnderstood: names the rule, never the name.
+    """
+    if raw.handling in (Handling.TRANSACTION, Handling.SETTING, Handling.SHOW):
+        return
+    problem = grammar_facts(raw).unsafe_name
+    if problem:
+        raise NotUnderstood(
+            f"not provably safe: a name in the statement {problem}",
+            detail="rule builtin.identifiers",
+            hint='Names without control characters, backslashes, braces, parentheses or a leading : < " would pass.',
+        )
+
+
+@lru_cache(maxsize=64)
+def _remembered(text: str) -> GrammarFacts:
+    return _read(text)
+
+
+def _read(text: str) -> GrammarFacts:
+    statements = parse_tree(text).stmts
+    return _Walk().read(statements[0].stmt) if len(statements) == 1 else GrammarFacts()
+
+
+class _Walk:
+    """One pass over a tree, without recursion: a client decides how deep it is."""
+
+    def __init__(self) -> None:
+        self.relations: list[Name] = []
+        self.cte_references: list[Name] = []
+        self.columns: list[Name] = []
+        self.locked: set[str] = set()
+        self.parameters: set[int] = set()
+        self.functions: set[tuple[str, ...]] = set()
+        self.classes: set[StatementClass] = set()
+        self.has_where = True
+        self.unsafe_name = ""
+        self.pending: list[tuple[Any, frozenset[str]]] = []
+
+    def read(self, statement: Any) -> GrammarFacts:
+        top = getattr(statement, statement.WhichOneof("node"))
+        self.pending.append((top, frozenset()))
+        while self.pending:
+            self.visit(*self.pending.pop())
+        return GrammarFacts(
+            relations=tuple(sorted(self.relations)),
+            cte_references=tuple(sorted(self.cte_references)),
+            columns=tuple(sorted(self.columns)),
+            locked=frozenset(self.locked),
+            parameters=frozenset(self.parameters),
+            functions=frozenset(self.functions),
+            output_count=_output_count(top),
+            classes=frozenset(self.classes),
+            has_where=self.has_where,
+            unsafe_name=self.unsafe_name,
+        )
+
+    def visit(self, message: Any, scope: frozenset[str]) -> None:
+        """Note what this message is, then put its children on the list."""
+        kind = message.DESCRIPTOR.name
+        match kind:
+            case "Node":
+                field = message.WhichOneof("node")
+                if field is not None:
+                    self.pending.append((getattr(message, field), scope))
+                return
+            case "A_Const":
+                return
+            case "ParamRef":
+                self.parameters.add(message.number)
+                return
+            case "RangeVar":
+                self.relation(message, scope)
+            case "ColumnRef":
+                parts = tuple(_parts(message.fields))
+                self.columns.append(Name(message.location, parts))
+            case "FuncCall":
+                self.functions.add(tuple(_parts(message.funcname)))
+            case "LockingClause":
+                self.locked.update(node.range_var.relname for node in message.locked_rels)
+                return
+            case "MultiAssignRef" if message.colno > 1:
+                return  # the same subquery once for every column
+            case "DropStmt" if message.remove_type in _DROPPED_RELATIONS:
+                self.relations.extend(Name(0, tuple(_parts(node.list.items))) for node in message.objects)
+            case "SelectStmt" | "InsertStmt" | "UpdateStmt" | "DeleteStmt" | "MergeStmt":
+                self.query(kind, message, scope)
+                return
+        self.children(kind, message, scope)
+
+    def query(self, kind: str, message: Any, scope: frozenset[str]) -> None:
+        self.classes.add(_QUERY_CLASSES[kind])
+        if kind in ("UpdateStmt", "DeleteStmt"):
+            self.has_where = self.has_where and is_condition(message.where_clause)
+        if kind in _WRITES:
+            # The target is always a stored relation, also where a CTE has its name.
+            self.visit(message.relation, frozenset())
+        if message.HasField("with_clause"):
+            clause = message.with_clause
+            names = [node.common_table_expr.ctename for node in clause.ctes]
+            for index, node in enumerate(clause.ctes):
+                visible = names if clause.recursive else names[:index]
+                self.pending.append((node, scope.union(visible)))
+            scope = scope.union(names)
+        self.children(kind, message, scope, leaving=("with_clause", "relation"))
+
+    def children(self, kind: str, message: Any, scope: frozenset[str], leaving: tuple[str, ...] = ()) -> None:
+        for field, value in message.ListFields():
+            if (kind, field.name) in _VALUES or field.name in leaving:
+                continue
+            if field.message_type is not None:
+                if field.is_repeated:
+                    self.pending.extend((item, scope) for item in value)
+                else:
+                    self.pending.append((value, scope))
+            elif field.type == field.TYPE_STRING and not self.unsafe_name:
+                self.unsafe_name = _unsafe(value)
+
+    def relation(self, message: Any, scope: frozenset[str]) -> None:
+        parts = tuple(part for part in (message.catalogname, message.schemaname, message.relname) if part)
+        is_cte = len(parts) == 1 and parts[0] in scope
+        (self.cte_references if is_cte else self.relations).append(Name(message.location, parts))
+
+
+def _parts(nodes: Any) -> Iterator[str]:
+    for node in nodes:
+        yield node.string.sval if node.WhichOneof("node") == "string" else "*"
+
+
+def _unsafe(name: str) -> str:
+    if name.isidentifier():
+        return ""
+    if name[:1] in (":", "<", '"'):
+        return "begins with : < or a double quote"
+    for character in name:
+        if character in "\\{}()":
+            return "contains a backslash, a brace or a parenthesis"
+        if unicodedata.category(character) == "Cc":
+            return "contains a control character"
+    return ""
+
+
+def _output_count(top: Any) -> int | None:
+    kind = top.DESCRIPTOR.name
+    if kind == "SelectStmt":
+        while top.HasField("larg"):
+            top = top.larg
+        if top.values_lists:
+            return len(top.values_lists[0].list.items)
+        targets = top.target_list
+    elif kind in _WRITES:
+        targets = top.returning_clause.exprs
+    else:
+        return None
+    return None if any(_is_star(node.res_target.val) for node in targets) else len(targets)
+
+
+def _is_star(value: Any) -> bool:
+    match value.WhichOneof("node"):
+        case "column_ref":
+            last = value.column_ref.fields[-1]
+        case "a_indirection":
+            last = value.a_indirection.indirection[-1]
+        case _:
+            return False
+    return bool(last.WhichOneof("node") == "a_star")
+
+
+def column_counts(facts: GrammarFacts) -> Mapping[tuple[str, ...], int]:
+    """How often each column is referred to."""
+    return Counter(name.parts for name in facts.columns)

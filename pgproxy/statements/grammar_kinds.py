@@ -1,0 +1,306 @@
+"""What each kind of statement is to the proxy: one table over libpg_query's top nodes, and it is an allow-list.
+
+A node that is not in the table is refused as DDL. The few kinds whose answer depends on what is inside have a function;
+which table and index definitions are harmless is `grammar_ddl`'s. Nothing here parses.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+from postgast import pg_query_pb2 as pb
+
+from pgproxy.statements import grammar_ddl
+from pgproxy.statements.model import Handling, Setting, StatementClass
+
+C = StatementClass
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """The part of a `RawStatement` that its top node decides."""
+
+    statement_class: StatementClass
+    handling: Handling
+    node: str = ""
+    setting: Setting | None = None
+    refusal: str = ""
+    hint: str = ""
+    forgets_statements: bool = False
+    forgets: str | None = None
+
+
+def kind_of(statement: Any) -> Kind:
+    """The kind of a parsed statement (a `Node` of libpg_query)."""
+    field = statement.WhichOneof("node")
+    if field is None:
+        return Kind(C.DDL, Handling.REFUSE, "", refusal="An unknown statement is not covered.")
+    message = getattr(statement, field)
+    node = message.DESCRIPTOR.name
+    entry = KINDS.get(node, _UNKNOWN)
+    kind = entry if isinstance(entry, Kind) else entry(message)
+    if entry is _UNKNOWN:
+        kind = _refused(C.DDL, f"{node.removesuffix('Stmt')} statements")
+    return replace(kind, node=node)
+
+
+def _passed(statement_class: StatementClass) -> Kind:
+    return Kind(statement_class, Handling.PASS)
+
+
+def _analysed(statement_class: StatementClass) -> Kind:
+    return Kind(statement_class, Handling.ANALYSE)
+
+
+def _refused(statement_class: StatementClass, construct: str, hint: str = "") -> Kind:
+    return Kind(
+        statement_class,
+        Handling.REFUSE,
+        refusal=f"{construct} cannot be used by an identity with masked columns.",
+        hint=hint or "Plain SELECT, INSERT, UPDATE and DELETE would pass; a DBA can run this.",
+    )
+
+
+def _uncovered(statement_class: StatementClass, construct: str, hint: str) -> Kind:
+    return Kind(
+        statement_class,
+        Handling.REFUSE,
+        refusal=f"{construct} is not covered yet for an identity with masked columns.",
+        hint=hint,
+    )
+
+
+_UNKNOWN = _refused(C.DDL, "This statement")
+
+
+def _select(message: Any) -> Kind:
+    leaf = message
+    while leaf.HasField("larg"):
+        leaf = leaf.larg
+    if leaf.HasField("into_clause"):
+        return _uncovered(C.DDL, "SELECT INTO", "CREATE TABLE with columns, then INSERT … SELECT would pass.")
+    return _analysed(C.SELECT)
+
+
+def _copy(message: Any) -> Kind:
+    if message.is_from:
+        return _uncovered(C.COPY_FROM, "COPY FROM", "INSERT with several rows would pass.")
+    return _uncovered(C.COPY_TO, "COPY TO", "SELECT the same columns would pass.")
+
+
+def _prepare(message: Any) -> Kind:
+    inner = kind_of(message.query)
+    return _uncovered(
+        inner.statement_class, "PREPARE as an SQL statement", "Prepared statements of the driver (protocol) would pass."
+    )
+
+
+def _transaction(message: Any) -> Kind:
+    return Kind(C.TRANSACTION, Handling.TRANSACTION)
+
+
+def _set(message: Any) -> Kind:
+    name = message.name.lower()
+    if message.kind == pb.VAR_SET_MULTI:
+        # SET TRANSACTION …, SET SESSION CHARACTERISTICS AS TRANSACTION …, SET TRANSACTION SNAPSHOT
+        return _passed(C.TRANSACTION)
+    # SET ROLE and SET SESSION AUTHORIZATION are settings to the grammar, and changes of role to a rule.
+    statement_class = C.ROLE if name in ("role", "session_authorization") else C.SET
+    if message.kind == pb.VAR_SET_CURRENT:
+        return _refused(statement_class, "SET … FROM CURRENT", "SET with a value would pass.")
+    if message.kind == pb.VAR_RESET_ALL:
+        return Kind(statement_class, Handling.SETTING, setting=Setting("all", None))
+    value = None
+    if message.kind == pb.VAR_SET_VALUE:
+        texts = [_setting_text(argument) for argument in message.args]
+        if name in ("search_path", "temp_tablespaces"):
+            texts = [_quoted(text) for text in texts]
+        value = ", ".join(texts)
+    return Kind(statement_class, Handling.SETTING, setting=Setting(name, value, message.is_local))
+
+
+def _setting_text(argument: Any) -> str:
+    constant = argument.type_cast.arg.a_const if argument.HasField("type_cast") else argument.a_const
+    match constant.WhichOneof("val"):
+        case "sval":
+            return str(constant.sval.sval)
+        case "ival":
+            return str(constant.ival.ival)
+        case "fval":
+            return str(constant.fval.fval)
+        case "boolval":
+            return "on" if constant.boolval.boolval else "off"
+        case _:
+            return ""
+
+
+def _quoted(name: str) -> str:
+    """As the server keeps one name of a list setting."""
+    is_plain = name != "" and not name[0].isdigit() and name.replace("_", "a").isalnum() and name == name.lower()
+    return name if is_plain and name.isascii() else '"' + name.replace('"', '""') + '"'
+
+
+def _show(message: Any) -> Kind:
+    return Kind(C.SET, Handling.SHOW, setting=Setting(message.name.lower(), None))
+
+
+def _discard(message: Any) -> Kind:
+    return Kind(C.SET, Handling.PASS, forgets_statements=message.target == pb.DISCARD_ALL)
+
+
+def _deallocate(message: Any) -> Kind:
+    return Kind(C.SET, Handling.PASS, forgets_statements=True, forgets=None if message.isall else message.name)
+
+
+def _grant(message: Any) -> Kind:
+    if message.objtype == pb.OBJECT_PARAMETER_ACL:
+        return _refused(C.GRANT, "GRANT on a setting")
+    return _passed(C.GRANT)
+
+
+def _drop(message: Any) -> Kind:
+    passes = {
+        pb.OBJECT_TABLE,
+        pb.OBJECT_INDEX,
+        pb.OBJECT_SEQUENCE,
+        pb.OBJECT_VIEW,
+        pb.OBJECT_MATVIEW,
+        pb.OBJECT_SCHEMA,
+    }
+    if message.remove_type in passes:
+        return _passed(C.DDL)
+    what = pb.ObjectType.Name(message.remove_type).removeprefix("OBJECT_").replace("_", " ")
+    return _refused(C.DDL, f"DROP {what}", "DROP of a table, index, sequence, view or schema would pass.")
+
+
+def _create_schema(message: Any) -> Kind:
+    if message.schema_elts:
+        return _refused(C.DDL, "CREATE SCHEMA with elements", "CREATE SCHEMA, then each element alone would pass.")
+    return _passed(C.DDL)
+
+
+def _judged(harm: Callable[[Any], str], hint: str) -> Callable[[Any], Kind]:
+    """DDL that passes unless `harm` names what is wrong with it."""
+
+    def judge(message: Any) -> Kind:
+        construct = harm(message)
+        return _refused(C.DDL, construct, hint) if construct else _passed(C.DDL)
+
+    return judge
+
+
+_CODE_HINT = "An owner of the database can create it outside the proxy."
+
+KINDS: dict[str, Kind | Callable[[Any], Kind]] = {
+    # data
+    "SelectStmt": _select,
+    "InsertStmt": _analysed(C.INSERT),
+    "UpdateStmt": _analysed(C.UPDATE),
+    "DeleteStmt": _analysed(C.DELETE),
+    "MergeStmt": _uncovered(C.MERGE, "MERGE", "INSERT … ON CONFLICT, UPDATE … FROM or DELETE … USING would pass."),
+    "CopyStmt": _copy,
+    "CreateTableAsStmt": _uncovered(
+        C.DDL, "CREATE TABLE AS", "CREATE TABLE with columns, then INSERT … SELECT would pass."
+    ),
+    "TruncateStmt": _passed(C.TRUNCATE),
+    # statements inside statements
+    "ExplainStmt": _uncovered(C.EXPLAIN, "EXPLAIN", "The statement itself would pass."),
+    "DeclareCursorStmt": _uncovered(C.CURSOR, "DECLARE CURSOR", "The query itself, read in parts, would pass."),
+    "FetchStmt": _uncovered(C.CURSOR, "FETCH or MOVE", "The query itself, read in parts, would pass."),
+    "ClosePortalStmt": _passed(C.CURSOR),
+    "PrepareStmt": _prepare,
+    "ExecuteStmt": _uncovered(
+        C.SELECT, "EXECUTE as an SQL statement", "Prepared statements of the driver (protocol) would pass."
+    ),
+    "DeallocateStmt": _deallocate,
+    # session
+    "TransactionStmt": _transaction,
+    "ConstraintsSetStmt": _passed(C.TRANSACTION),
+    "VariableSetStmt": _set,
+    "VariableShowStmt": _show,
+    "DiscardStmt": _discard,
+    "ListenStmt": _passed(C.LISTEN),
+    "UnlistenStmt": _passed(C.LISTEN),
+    "NotifyStmt": _passed(C.LISTEN),
+    # definitions that touch no data and make no code
+    "CreateStmt": _judged(grammar_ddl.table_harm, "CREATE TABLE with plain columns and literal defaults would pass."),
+    "AlterTableStmt": _judged(
+        grammar_ddl.alter_table_harm, "ADD COLUMN with a literal default, DROP COLUMN and SET DEFAULT would pass."
+    ),
+    "IndexStmt": _judged(grammar_ddl.index_harm, "CREATE INDEX on plain columns, not unique, would pass."),
+    "ViewStmt": _passed(C.DDL),
+    "CreateSchemaStmt": _create_schema,
+    "CreateSeqStmt": _passed(C.DDL),
+    "AlterSeqStmt": _passed(C.DDL),
+    "CommentStmt": _passed(C.DDL),
+    "DropStmt": _drop,
+    # upkeep; REINDEX and CLUSTER build unique indexes, whose errors quote values
+    "VacuumStmt": _passed(C.MAINTENANCE),
+    "CheckPointStmt": _passed(C.MAINTENANCE),
+    "LockStmt": _passed(C.MAINTENANCE),
+    "ClusterStmt": _refused(C.MAINTENANCE, "CLUSTER", "VACUUM and ANALYZE would pass."),
+    "ReindexStmt": _refused(C.MAINTENANCE, "REINDEX", "VACUUM and ANALYZE would pass."),
+    "RefreshMatViewStmt": _uncovered(C.MAINTENANCE, "REFRESH MATERIALIZED VIEW", _CODE_HINT),
+    # rights and roles
+    "GrantStmt": _grant,
+    "GrantRoleStmt": _refused(C.GRANT, "GRANT or REVOKE of a role"),
+    "AlterDefaultPrivilegesStmt": _refused(C.GRANT, "ALTER DEFAULT PRIVILEGES"),
+    "CreateRoleStmt": _refused(C.ROLE, "CREATE ROLE"),
+    "AlterRoleStmt": _refused(C.ROLE, "ALTER ROLE"),
+    "AlterRoleSetStmt": _refused(C.ROLE, "ALTER ROLE … SET", "SET in the session would pass."),
+    "DropRoleStmt": _refused(C.ROLE, "DROP ROLE"),
+    "DropOwnedStmt": _refused(C.ROLE, "DROP OWNED"),
+    "ReassignOwnedStmt": _refused(C.ROLE, "REASSIGN OWNED"),
+    "AlterDatabaseSetStmt": _refused(C.SET, "ALTER DATABASE … SET", "SET in the session would pass."),
+    "AlterSystemStmt": _refused(C.SET, "ALTER SYSTEM", "SET in the session would pass."),
+    # code
+    "DoStmt": _refused(C.DO, "DO"),
+    "CallStmt": _refused(C.CALL, "CALL"),
+    "CreateFunctionStmt": _refused(C.DDL, "CREATE FUNCTION or PROCEDURE", _CODE_HINT),
+    "AlterFunctionStmt": _refused(C.DDL, "ALTER FUNCTION or PROCEDURE", _CODE_HINT),
+    "CreateTrigStmt": _refused(C.DDL, "CREATE TRIGGER", _CODE_HINT),
+    "CreateEventTrigStmt": _refused(C.DDL, "CREATE EVENT TRIGGER", _CODE_HINT),
+    "AlterEventTrigStmt": _refused(C.DDL, "ALTER EVENT TRIGGER", _CODE_HINT),
+    "RuleStmt": _refused(C.DDL, "CREATE RULE", _CODE_HINT),
+    "CreatePolicyStmt": _refused(C.DDL, "CREATE POLICY", _CODE_HINT),
+    "AlterPolicyStmt": _refused(C.DDL, "ALTER POLICY", _CODE_HINT),
+    "CreateDomainStmt": _refused(C.DDL, "CREATE DOMAIN", _CODE_HINT),
+    "AlterDomainStmt": _refused(C.DDL, "ALTER DOMAIN", _CODE_HINT),
+    "CompositeTypeStmt": _refused(C.DDL, "CREATE TYPE", _CODE_HINT),
+    "CreateEnumStmt": _refused(C.DDL, "CREATE TYPE", _CODE_HINT),
+    "AlterEnumStmt": _refused(C.DDL, "ALTER TYPE", _CODE_HINT),
+    "CreateRangeStmt": _refused(C.DDL, "CREATE TYPE", _CODE_HINT),
+    "AlterTypeStmt": _refused(C.DDL, "ALTER TYPE", _CODE_HINT),
+    "DefineStmt": _refused(
+        C.DDL, "CREATE of an aggregate, operator, type, collation or text search object", _CODE_HINT
+    ),
+    "AlterOperatorStmt": _refused(C.DDL, "ALTER OPERATOR", _CODE_HINT),
+    "CreateOpClassStmt": _refused(C.DDL, "CREATE OPERATOR CLASS", _CODE_HINT),
+    "CreateOpFamilyStmt": _refused(C.DDL, "CREATE OPERATOR FAMILY", _CODE_HINT),
+    "AlterOpFamilyStmt": _refused(C.DDL, "ALTER OPERATOR FAMILY", _CODE_HINT),
+    "CreateCastStmt": _refused(C.DDL, "CREATE CAST", _CODE_HINT),
+    "CreateConversionStmt": _refused(C.DDL, "CREATE CONVERSION", _CODE_HINT),
+    "CreateTransformStmt": _refused(C.DDL, "CREATE TRANSFORM", _CODE_HINT),
+    "CreatePLangStmt": _refused(C.DDL, "CREATE LANGUAGE", _CODE_HINT),
+    "CreateAmStmt": _refused(C.DDL, "CREATE ACCESS METHOD", _CODE_HINT),
+    "CreateExtensionStmt": _refused(C.DDL, "CREATE EXTENSION", _CODE_HINT),
+    "AlterExtensionStmt": _refused(C.DDL, "ALTER EXTENSION", _CODE_HINT),
+    "AlterExtensionContentsStmt": _refused(C.DDL, "ALTER EXTENSION", _CODE_HINT),
+    "LoadStmt": _refused(C.DDL, "LOAD", _CODE_HINT),
+    # names and places of what exists: a rename would move a column from under its rule
+    "RenameStmt": _refused(C.DDL, "ALTER … RENAME", _CODE_HINT),
+    "AlterObjectSchemaStmt": _refused(C.DDL, "ALTER … SET SCHEMA", _CODE_HINT),
+    "AlterOwnerStmt": _refused(C.DDL, "ALTER … OWNER TO", _CODE_HINT),
+    "CreateForeignTableStmt": _refused(C.DDL, "CREATE FOREIGN TABLE", _CODE_HINT),
+    "ImportForeignSchemaStmt": _refused(C.DDL, "IMPORT FOREIGN SCHEMA", _CODE_HINT),
+    "CreateForeignServerStmt": _refused(C.DDL, "CREATE SERVER", _CODE_HINT),
+    "CreateFdwStmt": _refused(C.DDL, "CREATE FOREIGN DATA WRAPPER", _CODE_HINT),
+    "CreateUserMappingStmt": _refused(C.DDL, "CREATE USER MAPPING", _CODE_HINT),
+    "CreatePublicationStmt": _refused(C.DDL, "CREATE PUBLICATION", _CODE_HINT),
+    "CreateSubscriptionStmt": _refused(C.DDL, "CREATE SUBSCRIPTION", _CODE_HINT),
+    "SecLabelStmt": _refused(C.DDL, "SECURITY LABEL", _CODE_HINT),
+    "CreatedbStmt": _refused(C.DDL, "CREATE DATABASE", _CODE_HINT),
+    "DropdbStmt": _refused(C.DDL, "DROP DATABASE", _CODE_HINT),
+}
