@@ -145,9 +145,9 @@ class LoginRelay:
         self._client_answers = False
         if self._withheld is None:
             return AnswerUpstream(body)
-        if body.find(b"\0") != len(body) - 1:
+        password, end, rest = body.partition(b"\0")
+        if not end or rest:
             raise MalformedMessage("malformed password message")
-        password = body[:-1]
         if not password:
             raise wrong_password(self._user)
         self._own = UpstreamLogin(

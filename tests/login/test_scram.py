@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Callable
 
 import pytest
-import scramp
+import scramp  # type: ignore[import-untyped]
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -109,7 +109,7 @@ def test_every_credential_of_an_identity_logs_in_and_is_named() -> None:
 
 def test_wrong_password_fails() -> None:
     ours, theirs = server(PENCIL), client("crayon")
-    with pytest.raises(LoginFailed, match='^password authentication failed for user "alice"$'):
+    with pytest.raises(LoginFailed, match=r'^password authentication failed for user "alice"$'):
         log_in(ours, theirs)
     assert ours.proven_by is None
 

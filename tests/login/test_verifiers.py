@@ -48,7 +48,7 @@ def test_stored_form_is_read_back() -> None:
     ],
 )
 def test_malformed_verifier_is_refused_without_repeating_it(text: str) -> None:
-    with pytest.raises(ValueError, match="^not a SCRAM-SHA-256 verifier$"):
+    with pytest.raises(ValueError, match=r"^not a SCRAM-SHA-256 verifier$"):
         Verifier.parse(text)
 
 
@@ -68,7 +68,7 @@ def test_credential_is_plain_or_stored() -> None:
 
 @pytest.mark.parametrize("password", ["md5" + "0123456789abcdef" * 2, "SCRAM-SHA-256$4096:broken"])
 def test_credential_that_only_looks_stored_is_refused(password: str) -> None:
-    with pytest.raises(ValueError, match="verifier|md5") as caught:
+    with pytest.raises(ValueError, match=r"verifier|md5") as caught:
         read_credential(password, Challenge(b"salt"))
     assert password not in str(caught.value)
 
