@@ -101,6 +101,8 @@ class Facts:
     """For UPDATE and DELETE: a WHERE that is not constant or true by form (`true`, `id = id`)."""
     reason: str = ""
     """Text of a leading `/* reason: … */` comment."""
+    classes: frozenset[StatementClass] = frozenset()
+    """`statement_class` and the class of every INSERT, UPDATE, DELETE or MERGE within (in a CTE, under EXPLAIN)."""
 
 
 class ColumnId(NamedTuple):
