@@ -255,7 +255,7 @@ def test_changed_challenge_fails(changed: bytes) -> None:
 
 
 @given(st.binary(max_size=80))
-@settings(max_examples=200)
+@settings(max_examples=200, deadline=None)
 def test_noise_is_an_error_of_ours(noise: bytes) -> None:
     with pytest.raises(ProxyError):
         server(PENCIL).initial(PLAIN, noise)
