@@ -61,6 +61,7 @@ class Server:
 
     @property
     def socket_folder(self) -> Path:
+        """For connections by Unix socket: `dsn` has none, name it as the host."""
         return self.cluster.directory
 
     @property

@@ -61,6 +61,11 @@ class Cluster:
     def data(self) -> Path:
         return self.directory / "data"
 
+    @property
+    def socket_folder(self) -> Path | None:
+        """Where its Unix socket is; None where the path is too long for one."""
+        return self.directory if len(os.fsencode(self.directory)) <= SOCKET_PATH_BYTES else None
+
     def dsn(self, database: str = "postgres", user: str = SUPERUSER) -> str:
         return f"postgresql://{user}@{HOST}:{self.port}/{database}"
 
@@ -106,7 +111,7 @@ def wheel_binaries(package: str) -> Path | None:
 
 def free_port() -> int:
     """A port nobody listens on, below the range that the system gives to outgoing connections."""
-    candidates = random.Random()  # noqa: S311 (no secret: any free port will do)
+    candidates = random.Random()
     for _ in range(200):
         port = candidates.randrange(20000, 32000)
         with socket.socket() as probe:
@@ -132,6 +137,8 @@ def start_cluster(
     """Start the server of `directory`, which is made when it is not there yet.
 
     Args:
+        directory: the server's alone. Closed to other accounts, for its Unix socket may trust everybody; started by
+            root it is given to `nobody`.
         binaries: the folder with `initdb` and `postgres`.
         port: default: any that is free.
         settings: added to `SETTINGS`; written anew at each start.
@@ -145,6 +152,7 @@ def start_cluster(
     directory = directory.resolve()
     directory.mkdir(parents=True, exist_ok=True)
     account = UNPRIVILEGED_ACCOUNT if os.geteuid() == 0 else ""
+    directory.chmod(0o700)
     _give(directory, account)
     binaries = _reachable(binaries, directory, account)
     data = directory / "data"
@@ -155,8 +163,9 @@ def start_cluster(
     _write(data / "pg_hba.conf", "".join(f"{line}\n" for line in access).encode(), account)
     for attempt in range(5):
         chosen = port or free_port()
-        socket_folder = str(directory) if len(os.fsencode(directory)) <= SOCKET_PATH_BYTES else ""
-        effective = {**SETTINGS, "port": str(chosen), "unix_socket_directories": socket_folder, **settings}
+        cluster = Cluster(directory, chosen, remove)
+        sockets = str(cluster.socket_folder or "")
+        effective = {**SETTINGS, "port": str(chosen), "unix_socket_directories": sockets, **settings}
         lines = "".join(f"{name} = '{value}'\n" for name, value in effective.items())
         _write(data / "postgresql.conf", lines.encode(), account)
         log = directory / "log"
@@ -172,7 +181,7 @@ def start_cluster(
                 env=_environment(),
             )
         if ended.returncode == 0:
-            return Cluster(directory, chosen, remove)
+            return cluster
         said = log.read_text(errors="replace").strip()
         # Between the probe and the start somebody else may have taken the port.
         if port is not None or attempt == 4 or "Address already in use" not in said:
