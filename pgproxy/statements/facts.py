@@ -1,0 +1,199 @@
+"""What the text says, for people and rules: sqlglot's reading where it has one, else libpg_query's.
+
+sqlglot is a second pair of eyes, never the source of lineage: it reads a superset of many dialects and hides columns in
+unexpected places, so its reading is compared (`agreement`), and no text is ever generated from it. It is the only
+place that imports sqlglot; nothing sqlglot says or raises gets out.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+
+import sqlglot
+from sqlglot import exp
+
+from pgproxy.statements.grammar_facts import GrammarFacts, grammar_facts
+from pgproxy.statements.model import Facts, Handling, RawStatement, StatementClass
+
+# Its warnings quote the statement, and with it values.
+logging.getLogger("sqlglot").addHandler(logging.NullHandler())
+logging.getLogger("sqlglot").propagate = False
+
+MAX_WITNESS_CHARACTERS = 32 * 1024
+"""sqlglot takes about 10 ms for a text of this length; a longer one is read by the grammar alone."""
+
+_KINDS: dict[StatementClass, tuple[type[exp.Expression], ...]] = {
+    StatementClass.SELECT: (exp.Select, exp.SetOperation, exp.Subquery, exp.Values, exp.Table),
+    StatementClass.INSERT: (exp.Insert,),
+    StatementClass.UPDATE: (exp.Update,),
+    StatementClass.DELETE: (exp.Delete,),
+    StatementClass.MERGE: (exp.Merge,),
+}
+
+_MAX_NAME_BYTES = 63
+
+
+@dataclass(frozen=True, slots=True)
+class Witness:
+    """sqlglot's reading of one query, names folded as the server folds them."""
+
+    tables: tuple[tuple[str, ...], ...]
+    """Every relation, CTE references included."""
+    columns: tuple[tuple[str, ...], ...]
+    """Every column, and every name in a place where sqlglot is known to hide one."""
+    output_count: int | None
+    has_where: bool
+
+
+def read_facts(raw: RawStatement) -> Facts:
+    """What the statement says. Where the two readings differ the grammar's counts: rules must stay sound.
+
+    Raises:
+        SyntaxProblem, NotUnderstood: as `grammar.split`, for a `RawStatement` that `split` did not make.
+    """
+    grammar = grammar_facts(raw)
+    witness = read_witness(raw)
+    return Facts(
+        statement_class=raw.statement_class,
+        tables=tuple(dict.fromkeys(str(name) for name in grammar.relations)),
+        columns=tuple(dict.fromkeys(str(name) for name in grammar.columns)),
+        has_where=grammar.has_where and (witness is None or witness.has_where),
+        reason=leading_reason(raw.text),
+        classes=_classes(raw, grammar),
+    )
+
+
+def read_witness(raw: RawStatement) -> Witness | None:
+    """sqlglot's reading of a query; None where it has none. Recent ones are remembered."""
+    if raw.handling is not Handling.ANALYSE or len(raw.text) > MAX_WITNESS_CHARACTERS:
+        return None
+    return _remembered(raw.text, raw.statement_class)
+
+
+def leading_reason(text: str) -> str:
+    """The text of the first comment before the statement that says `reason: …`."""
+    position = 0
+    while True:
+        while position < len(text) and text[position].isspace():
+            position += 1
+        if text.startswith("--", position):
+            end = text.find("\n", position)
+            if end < 0:
+                return ""
+            position = end + 1
+        elif text.startswith("/*", position):
+            end = _comment_end(text, position)
+            comment = text[position + 2 : end - 2].strip()
+            if comment[:7].lower() == "reason:":
+                return " ".join(comment[7:].split())
+            position = end
+        else:
+            return ""
+
+
+def _comment_end(text: str, position: int) -> int:
+    """Behind a block comment; they nest. The grammar has accepted the text, so each one ends."""
+    depth = 0
+    while position < len(text):
+        if text.startswith("/*", position):
+            depth, position = depth + 1, position + 2
+        elif text.startswith("*/", position):
+            depth, position = depth - 1, position + 2
+            if not depth:
+                break
+        else:
+            position += 1
+    return position
+
+
+def _classes(raw: RawStatement, grammar: GrammarFacts) -> frozenset[StatementClass]:
+    """Every class within; a query that only feeds another statement is no class of its own."""
+    within = grammar.classes - {StatementClass.SELECT}
+    return within | {raw.statement_class}
+
+
+@lru_cache(maxsize=64)
+def _remembered(text: str, statement_class: StatementClass) -> Witness | None:
+    try:
+        statements = sqlglot.parse(text, dialect="postgres", error_level=sqlglot.ErrorLevel.IMMEDIATE)
+        statement = statements[0] if len(statements) == 1 else None
+        if not isinstance(statement, _KINDS.get(statement_class, ())):
+            return None
+        return _witness(statement)
+    except Exception:
+        # A witness that stumbles has seen nothing: `agreement` then counts it as unparsed. sqlglot documents
+        # no set of exceptions, and deep texts exhaust its recursion.
+        return None
+
+
+def _witness(statement: exp.Expression) -> Witness:
+    tables: list[tuple[str, ...]] = []
+    columns: list[tuple[str, ...]] = []
+    has_where = True
+    for node in statement.walk():
+        if isinstance(node, exp.Command):
+            raise ValueError("opaque text")
+        if isinstance(node, exp.Table):
+            if isinstance(node.this, exp.Identifier):
+                tables.append(tuple(_fold(part) for part in node.parts if isinstance(part, exp.Identifier)))
+        elif isinstance(node, exp.Column):
+            columns.append(tuple(_column_parts(node)))
+        elif isinstance(node, exp.Lambda):
+            columns.extend((_fold(name),) for name in node.expressions if isinstance(name, exp.Identifier))
+        elif isinstance(node, exp.Var):
+            columns.append((str(node.this).lower(),))
+        elif isinstance(node, exp.Dot) and isinstance(node.this, exp.Parameter):
+            columns.append((str(node.this.name).lower(), _fold(node.expression)))  # the operator @ before t.c
+        elif isinstance(node, (exp.Update, exp.Delete)):
+            where = node.args.get("where")
+            has_where = has_where and where is not None and _is_condition(where.this)
+    return Witness(tuple(tables), tuple(columns), _output_count(statement), has_where)
+
+
+def _column_parts(column: exp.Column) -> Iterator[str]:
+    for part in column.parts:
+        yield _fold(part) if isinstance(part, exp.Identifier) else "*"
+
+
+def _fold(identifier: exp.Expression) -> str:
+    name = str(identifier.this)
+    if not identifier.args.get("quoted"):
+        # The server folds A to Z only.
+        name = "".join(chr(ord(letter) + 32) if "A" <= letter <= "Z" else letter for letter in name)
+    encoded = name.encode()
+    return name if len(encoded) <= _MAX_NAME_BYTES else encoded[:_MAX_NAME_BYTES].decode(errors="ignore")
+
+
+def _output_count(statement: exp.Expression) -> int | None:
+    while isinstance(statement, (exp.SetOperation, exp.Subquery)):
+        statement = statement.this
+    if isinstance(statement, exp.Select):
+        outputs = statement.expressions
+    elif isinstance(statement, (exp.Insert, exp.Update, exp.Delete)):
+        returning = statement.args.get("returning")
+        outputs = returning.expressions if returning is not None else []
+    else:
+        return None
+    return None if any(output.is_star for output in outputs) else len(outputs)
+
+
+def _is_condition(condition: exp.Expression) -> bool:
+    """Sees some rows and not others, as far as the form shows."""
+    match condition:
+        case exp.Paren():
+            return _is_condition(condition.this)
+        case exp.And():
+            return any(_is_condition(side) for side in (condition.args["this"], condition.args["expression"]))
+        case exp.Or():
+            return all(_is_condition(side) for side in (condition.args["this"], condition.args["expression"]))
+        case exp.EQ() | exp.GTE() | exp.LTE() | exp.NullSafeEQ():
+            return condition.args["this"] != condition.args["expression"] and _mentions_column(condition)
+        case _:
+            return _mentions_column(condition)
+
+
+def _mentions_column(condition: exp.Expression) -> bool:
+    return condition.find(exp.Column, exp.Lambda, exp.Parameter, exp.Var) is not None
