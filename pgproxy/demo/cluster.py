@@ -12,6 +12,7 @@ import random
 import shutil
 import signal
 import socket
+import stat
 import subprocess
 import sys
 import time
@@ -154,6 +155,7 @@ def start_cluster(
     account = UNPRIVILEGED_ACCOUNT if os.geteuid() == 0 else ""
     directory.chmod(0o700)
     _give(directory, account)
+    _require_way_in(directory, account)
     binaries = _reachable(binaries, directory, account)
     data = directory / "data"
     if not (data / "PG_VERSION").exists():
@@ -220,6 +222,17 @@ def _give(path: Path, account: str) -> None:
     if account:
         entry = pwd.getpwnam(account)
         os.chown(path, entry.pw_uid, entry.pw_gid)
+
+
+def _require_way_in(directory: Path, account: str) -> None:
+    if not account:
+        return
+    for folder in directory.parents:
+        if not folder.stat().st_mode & stat.S_IXOTH:
+            raise ServerFailed(
+                f"PostgreSQL does not run as root, and the account {account}, under which it runs instead, may not "
+                f"enter {folder}: choose a directory elsewhere, below /var/tmp for instance"
+            )
 
 
 def _write(path: Path, content: bytes, account: str) -> None:

@@ -6,6 +6,7 @@ Starts and fills the server and writes the files that `pgproxy serve` reads; run
 from __future__ import annotations
 
 import asyncio
+import os
 import secrets
 from dataclasses import dataclass, field
 from importlib import resources
@@ -50,6 +51,13 @@ class DemoServer:
 
     def stop(self) -> None:
         self.cluster.stop()
+
+
+def usual_directory() -> Path:
+    """Where a demo keeps its files from one run to the next; root's is not in its home, see `start_cluster`."""
+    if os.geteuid() == 0:
+        return Path("/var/cache/pgproxy/demo")
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "pgproxy" / "demo"
 
 
 async def start_demo(directory: Path, *, port: int | None = None, remove: bool = False) -> DemoServer:

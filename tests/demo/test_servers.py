@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
+
 import psycopg
 import pytest
 
+from pgproxy.demo.cluster import ServerFailed, embedded_binaries, start_cluster
 from tests.servers import LOGINS, Database, Server, start_server
 
 
@@ -39,3 +43,11 @@ def test_stopped_server_leaves_nothing_behind() -> None:
     assert not server.cluster.directory.exists()
     with pytest.raises(psycopg.OperationalError):
         server.sql("SELECT 1")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root runs it under another account")
+def test_root_is_told_when_the_other_account_may_not_enter(tmp_path: Path) -> None:
+    closed = tmp_path / "closed"
+    closed.mkdir(mode=0o700)
+    with pytest.raises(ServerFailed, match=r"may not enter .*: choose a directory elsewhere"):
+        start_cluster(closed / "server", embedded_binaries())
