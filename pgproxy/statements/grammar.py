@@ -15,6 +15,7 @@ from postgast.errors import PgQueryError
 from postgast.parse import parse
 
 from pgproxy.errors import NotUnderstood, ProxyError, TooManyBytes
+from pgproxy.statements.grammar_depth import may_nest_too_deeply
 from pgproxy.statements.grammar_kinds import kind_of
 from pgproxy.statements.model import RawStatement
 
@@ -87,17 +88,23 @@ def parse_tree(sql: str, source: bytes | None = None) -> Any:
         SyntaxProblem, NotUnderstood: as `split`.
     """
     source = _encoded(sql, MAX_STATEMENT_BYTES) if source is None else source
+    if len(source) > _SHALLOW_BYTES and may_nest_too_deeply(sql):
+        raise _too_deep()
     try:
         return parse(sql) if len(source) <= _SHALLOW_BYTES else _parse_on_deep_stack(sql, len(source))
     except PgQueryError as problem:
         position = len(source[: problem.cursorpos - 1].decode(errors="ignore")) + 1 if problem.cursorpos > 0 else 0
         raise SyntaxProblem(problem.message, position) from None
     except DecodeError:
-        raise NotUnderstood(
-            "not provably safe: the statement is nested too deeply to be read",
-            detail="rule builtin.depth",
-            hint="Write it with fewer levels of nested expressions, joins or subqueries.",
-        ) from None
+        raise _too_deep() from None
+
+
+def _too_deep() -> NotUnderstood:
+    return NotUnderstood(
+        "not provably safe: the statement is nested too deeply to be read",
+        detail="rule builtin.depth",
+        hint="Write it with fewer levels of nested expressions, joins or subqueries.",
+    )
 
 
 def _encoded(sql: str, max_bytes: int) -> bytes:
@@ -155,7 +162,10 @@ def _outside_comments(source: bytes, position: int, end: int) -> Iterator[int]:
 
 
 def _parse_on_deep_stack(sql: str, source_bytes: int) -> Any:
-    """Parse where the deepest nesting that fits in the text cannot overflow the stack and end the process."""
+    """Parse where the deepest nesting that fits in the text cannot overflow the stack and end the process.
+
+    `may_nest_too_deeply` has bounded the time; that the process survives does not rest on a second lexer.
+    """
     outcome: list[Any] = []
 
     def run() -> None:

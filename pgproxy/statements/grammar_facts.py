@@ -21,6 +21,8 @@ from pgproxy.statements.grammar import parse_tree
 from pgproxy.statements.grammar_where import is_condition
 from pgproxy.statements.model import Handling, RawStatement, StatementClass
 
+_NODE = pb.Node.DESCRIPTOR
+
 _CACHED_TEXT_CHARACTERS = 16 * 1024
 
 _QUERY_CLASSES = {
@@ -42,7 +44,7 @@ _VALUES = frozenset(
         ("TransactionStmt", "gid"),
         ("DefElem", "arg"),
         ("VariableSetStmt", "args"),
-        ("JsonTablePathSpec", "string"),
+        ("ObjectWithArgs", "objname"),  # of a function or operator in COMMENT or GRANT
     }
 )
 """Fields whose strings are values or operators, never names of the analysed tree."""
@@ -100,7 +102,7 @@ def check_identifiers(raw: RawStatement) -> None:
     Raises:
         NotUnderstood: names the rule, never the name.
     """
-    if raw.handling in (Handling.TRANSACTION, Handling.SETTING, Handling.SHOW):
+    if raw.handling not in (Handling.ANALYSE, Handling.PASS):
         return
     problem = grammar_facts(raw).unsafe_name
     if problem:
@@ -118,7 +120,9 @@ def _remembered(text: str) -> GrammarFacts:
 
 def _read(text: str) -> GrammarFacts:
     statements = parse_tree(text).stmts
-    return _Walk().read(statements[0].stmt) if len(statements) == 1 else GrammarFacts()
+    if len(statements) != 1:
+        raise NotUnderstood("not provably safe: the text is not one statement", detail="rule builtin.split")
+    return _Walk().read(statements[0].stmt)
 
 
 class _Walk:
@@ -158,12 +162,10 @@ class _Walk:
         """Note what this message is, then put its children on the list."""
         kind = message.DESCRIPTOR.name
         match kind:
-            case "Node":
-                field = message.WhichOneof("node")
-                if field is not None:
-                    self.pending.append((getattr(message, field), scope))
-                return
             case "A_Const":
+                return
+            case "String":
+                self.unsafe_name = self.unsafe_name or _unsafe(message.sval)
                 return
             case "ParamRef":
                 self.parameters.add(message.number)
@@ -176,7 +178,9 @@ class _Walk:
             case "FuncCall":
                 self.functions.add(tuple(_parts(message.funcname)))
             case "LockingClause":
-                self.locked.update(node.range_var.relname for node in message.locked_rels)
+                names = [node.range_var.relname for node in message.locked_rels]
+                self.locked.update(names)
+                self.unsafe_name = self.unsafe_name or next(filter(None, map(_unsafe, names)), "")
                 return
             case "MultiAssignRef" if message.colno > 1:
                 return  # the same subquery once for every column
@@ -199,7 +203,7 @@ class _Walk:
             names = [node.common_table_expr.ctename for node in clause.ctes]
             for index, node in enumerate(clause.ctes):
                 visible = names if clause.recursive else names[:index]
-                self.pending.append((node, scope.union(visible)))
+                self.pending.append((_content(node), scope.union(visible)))
             scope = scope.union(names)
         self.children(kind, message, scope, leaving=("with_clause", "relation"))
 
@@ -208,10 +212,10 @@ class _Walk:
             if (kind, field.name) in _VALUES or field.name in leaving:
                 continue
             if field.message_type is not None:
-                if field.is_repeated:
-                    self.pending.extend((item, scope) for item in value)
-                else:
-                    self.pending.append((value, scope))
+                for item in value if field.is_repeated else (value,):
+                    child = _content(item)
+                    if child is not None:
+                        self.pending.append((child, scope))
             elif field.type == field.TYPE_STRING and not self.unsafe_name:
                 self.unsafe_name = _unsafe(value)
 
@@ -219,6 +223,14 @@ class _Walk:
         parts = tuple(part for part in (message.catalogname, message.schemaname, message.relname) if part)
         is_cte = len(parts) == 1 and parts[0] in scope
         (self.cte_references if is_cte else self.relations).append(Name(message.location, parts))
+
+
+def _content(message: Any) -> Any:
+    """What a `Node` holds; None for an empty one, as in a list with a gap. Other messages are their own."""
+    if message.DESCRIPTOR is not _NODE:
+        return message
+    field = message.WhichOneof("node")
+    return None if field is None else getattr(message, field)
 
 
 def _parts(nodes: Any) -> Iterator[str]:

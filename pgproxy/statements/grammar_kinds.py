@@ -6,6 +6,7 @@ which table and index definitions are harmless is `grammar_ddl`'s. Nothing here 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
@@ -39,10 +40,12 @@ def kind_of(statement: Any) -> Kind:
         return Kind(C.DDL, Handling.REFUSE, "", refusal="An unknown statement is not covered.")
     message = getattr(statement, field)
     node = message.DESCRIPTOR.name
-    entry = KINDS.get(node, _UNKNOWN)
+    entry = KINDS.get(node)
+    if entry is None:
+        # "AlterTSDictionaryStmt": ALTER TS DICTIONARY
+        words = re.findall(r"[A-Z]+(?=[A-Z][a-z])|[A-Z][a-z]+|[A-Z]+", node.removesuffix("Stmt"))
+        entry = _refused(C.DDL, " ".join(words).upper())
     kind = entry if isinstance(entry, Kind) else entry(message)
-    if entry is _UNKNOWN:
-        kind = _refused(C.DDL, f"{node.removesuffix('Stmt')} statements")
     return replace(kind, node=node)
 
 
@@ -70,9 +73,6 @@ def _uncovered(statement_class: StatementClass, construct: str, hint: str) -> Ki
         refusal=f"{construct} is not covered yet for an identity with masked columns.",
         hint=hint,
     )
-
-
-_UNKNOWN = _refused(C.DDL, "This statement")
 
 
 def _select(message: Any) -> Kind:
