@@ -1,4 +1,4 @@
-"""pgproxy.yaml as frozen values (INTERFACE §3). `config.loading` makes them and reports every problem of a file at once."""
+"""pgproxy.yaml as frozen values. `config.loading` makes them, and reports every problem of a file at once."""
 
 from __future__ import annotations
 
@@ -54,6 +54,18 @@ class Tls:
     mode: Literal["disable", "prefer", "require", "verify-client"] = "prefer"
 
 
+HoldMode = Literal["wait", "ticket", "deny"]
+
+
+@dataclass(frozen=True, slots=True)
+class Holds:
+    """What a client meets whose statement needs an approval."""
+
+    mode: HoldMode = "wait"
+    in_transaction: HoldMode = "wait"
+    max_pending: int = 20
+
+
 @dataclass(frozen=True, slots=True)
 class IdentitySettings:
     """One entry of `identities`; the name "*" stands for any other user."""
@@ -65,6 +77,8 @@ class IdentitySettings:
     groups: tuple[str, ...] = ()
     owner: str = ""
     upstream: Credentials | None = None
+    holds: Holds | None = None
+    """Its own answer to a hold; None: `Settings.holds`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +86,49 @@ class Http:
     listen: Address
     tls: Tls | None = None
     public_url: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Audit:
+    folder: Path
+    record: Literal["decisions", "all"] = "decisions"
+    signing_key: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Jwt:
+    """Where the keys of tokens come from, and which of their claims say who it is."""
+
+    jwks: str
+    """An https:// or http:// address, or the path of a file."""
+    issuer: str = ""
+    audience: str = ""
+    identity_claim: str = "sub"
+    groups_claim: str = "groups"
+
+
+@dataclass(frozen=True, slots=True)
+class Reviewer:
+    name: str
+    token: str | None = field(default=None, repr=False)
+    groups: tuple[str, ...] = ()
+    slack: str = ""
+    """Slack user id or name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Notify:
+    """One entry of `notify`. `url` and the secrets open doors: they are never shown."""
+
+    kind: Literal["webhook", "slack", "teams"]
+    url: str = field(repr=False)
+    secret: str | None = field(default=None, repr=False)
+    """`secret` of a webhook, `signing_secret` of Slack."""
+    reviewer: str = ""
+    """Whom a link in this message stands for."""
+    may_decide: tuple[str, ...] | None = None
+    """Reviewers whose decision in the answer counts; None: any."""
+    shows_values: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,9 +143,10 @@ class Settings:
     tls: Tls | None = None
     identities: Mapping[str, IdentitySettings] = field(default_factory=dict)
     drain_seconds: float = 30.0
-    store: str = "sqlite:///pgproxy.db"
-    audit: Mapping[str, object] = field(default_factory=dict)
-    holds: Mapping[str, object] = field(default_factory=dict)
-    jwt: Mapping[str, object] | None = None
-    reviewers: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
-    notify: tuple[Mapping[str, object], ...] = ()
+    store: str = field(default="sqlite:///pgproxy.db", repr=False)
+    """SQLite with an absolute path, or postgresql://…"""
+    audit: Audit | None = None
+    holds: Holds = field(default_factory=Holds)
+    jwt: Jwt | None = None
+    reviewers: Mapping[str, Reviewer] = field(default_factory=dict)
+    notify: tuple[Notify, ...] = ()
