@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 from postgast import pg_query_pb2 as pb
 
 from pgproxy.errors import NotUnderstood
-from pgproxy.statements.grammar import parse_tree
+from pgproxy.statements.grammar_parser import parse_tree
 from pgproxy.statements.grammar_where import is_condition
 from pgproxy.statements.model import Handling, RawStatement, StatementClass
 
@@ -185,7 +185,9 @@ class _Walk:
             case "MultiAssignRef" if message.colno > 1:
                 return  # the same subquery once for every column
             case "DropStmt" if message.remove_type in _DROPPED_RELATIONS:
-                self.relations.extend(Name(0, tuple(_parts(node.list.items))) for node in message.objects)
+                self.relations.extend(
+                    Name(index, tuple(_parts(node.list.items))) for index, node in enumerate(message.objects)
+                )
             case "SelectStmt" | "InsertStmt" | "UpdateStmt" | "DeleteStmt" | "MergeStmt":
                 self.query(kind, message, scope)
                 return

@@ -175,6 +175,8 @@ class Use:
     """For JOIN: the column on the other side."""
     constants: tuple[str, ...] = ()
     """For LITERAL: the constants as text where the tree shows them; parameters as "$1"."""
+    json_path: tuple[str, ...] | None = None
+    """Set where only this constant path into a json(b) column is used (as `Source.json_path`)."""
 
 
 @dataclass(frozen=True, slots=True)
