@@ -1,4 +1,4 @@
-"""Rows a second through `rewrite_rows`: 5 columns, 3 of them masked (fake name, fake email, digits), all values distinct.
+"""Rows a second through `rewrite_rows`: 5 columns, 3 masked (fake name, fake email, digits), all values distinct.
 
     python benchmarks/mask_rows.py [--rows N] [--repeat N]
 

@@ -24,6 +24,7 @@ from pgproxy.masking import (
     tokens,
     typedhash,
 )
+from pgproxy.masking.fakes import known_providers as known_providers
 from pgproxy.masking.keys import KEY_BYTES, MaskingKeys
 from pgproxy.masking.valuetypes import ArrayType, ScalarType, ValueType, value_type
 from pgproxy.policy import masks
@@ -291,6 +292,8 @@ def _from_canonical(scalar: ScalarType) -> Callable[[str, Any], Any]:
 
 
 def _number_transform(scalar: ScalarType, change: Callable[[str], str | None]) -> Transform:
+    if scalar.scale < 0:
+        raise DoesNotFit("the digits of a numeric with a negative scale are fixed")
     canonical, convert = scalar.codec.canonical, _from_canonical(scalar)
 
     def transform(value: Any) -> Any:
@@ -333,10 +336,10 @@ def _round_transform(scalar: ScalarType, unit: Decimal) -> Transform:
     if family is Family.NUMERIC:
         if scalar.precision is None:
             return lambda value: numbermasks.round_half_away(value, unit)
-        limit = Decimal(1).scaleb(scalar.precision - scalar.scale) - Decimal(1).scaleb(-scalar.scale)
+        limit = Decimal("9" * scalar.precision).scaleb(-scalar.scale, numbermasks.EXACT)
 
         def round_numeric(value: Decimal) -> Decimal:
-            return numbermasks.clamp(numbermasks.round_half_away(value, unit), -limit, limit, unit)
+            return numbermasks.clamp(numbermasks.round_half_away(value, unit), limit.copy_negate(), limit, unit)
 
         return _fitted(scalar, round_numeric)
     if unit != unit.to_integral_value():

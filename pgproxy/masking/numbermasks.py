@@ -1,7 +1,6 @@
 """Masks of numbers, on their canonical decimal text: equal numbers agree in every numeric type.
 
-`digits` and `tokenize` keep the number of digits, no leading zero, and the smallest of int2, int4, int8 that holds the
-value, so that the result fits wherever the value did and the types agree.
+`digits` and `tokenize` keep the number of digits, no leading zero, and the smallest type that holds the value, so that the result fits wherever the value did and the types agree.
 """
 
 from __future__ import annotations
@@ -14,7 +13,10 @@ from pgproxy.masking.keys import Draw
 from pgproxy.masking.textmasks import keyed_digits
 
 EXACT = Context(prec=300_000, Emax=999_999, Emin=-999_999)
-_INTEGER_LIMITS = (2**15 - 1, 2**31 - 1, 2**63 - 1)
+_LIMITS = (2**15 - 1, 2**31 - 1, 2**32 - 1, 2**63 - 1, 34_028_235 * 10**31, 17_976_931_348_623_157 * 10**292)
+"""Greatest int2, int4, oid, int8, and float4, float8 as they are written."""
+_GREATEST = tuple((len(str(limit)), str(limit)) for limit in _LIMITS)
+_LEAST = tuple((len(str(limit + (limit < 2**64))), str(limit + (limit < 2**64))) for limit in _LIMITS)
 _ATTEMPTS = 2000
 
 
@@ -39,11 +41,12 @@ class DecimalShape:
         return cls(negative, fraction if leading else whole + fraction, len(fraction), leading)
 
     def size_class(self, digits: str) -> int:
-        """Which of int2, int4, int8 (or none) is the smallest to hold it; all the same for fractions."""
-        if self.fraction_length or len(digits) > 19:
+        """How many of the limits it is over; none for all fractions."""
+        if self.fraction_length:
             return 0
-        number = int(digits) - self.is_negative
-        return sum(number > limit for limit in _INTEGER_LIMITS)
+        # As strings of one length: a numeric may have more digits than Python turns into an int.
+        number = len(digits), digits
+        return sum(number > limit for limit in (_LEAST if self.is_negative else _GREATEST))
 
     def admits(self, digits: str) -> bool:
         """Whether these digits give a number of the same shape, written canonically."""

@@ -5,7 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from pgproxy.masking.keys import Draw
-from pgproxy.wire.formats.calendar import DAY, INFINITY, civil, day_number
+from pgproxy.wire.formats.calendar import (
+    DAY,
+    END_DAY_OF_DATES,
+    END_TIMESTAMP,
+    FIRST_DAY,
+    FIRST_TIMESTAMP,
+    INFINITY,
+    civil,
+    day_number,
+)
 from pgproxy.wire.formats.datetimes import date_text
 
 HOUR = DAY // 24
@@ -46,14 +55,16 @@ def truncate_clock(value: int) -> int:
 def shift(draw: Draw, days: int, unit: int) -> Callable[[int], int]:
     """Shifted by -days…days, never 0, keyed by the day alone: a date and a timestamp of one day stay together.
 
-    `unit`: 1 for days, DAY for microseconds. An infinity stays.
+    `unit`: 1 for days, DAY for microseconds. An infinity stays; at the ends of the calendar it goes the other way.
     """
+    first, end = (FIRST_DAY, END_DAY_OF_DATES) if unit == 1 else (FIRST_TIMESTAMP, END_TIMESTAMP)
 
     def shifted(value: int) -> int:
         if abs(value) == INFINITY:
             return value
         keyed = int.from_bytes(draw(date_text(value // unit).encode())[:8], "big") % (2 * days)
-        return value + (keyed - days if keyed < days else keyed - days + 1) * unit
+        offset = (keyed - days if keyed < days else keyed - days + 1) * unit
+        return value + offset if first <= value + offset < end else value - offset
 
     return shifted
 

@@ -60,7 +60,7 @@ class ScalarType:
         if self.precision is None or not value.is_finite():
             return None if value.is_infinite() and self.precision is not None else value
         rounded = value.quantize(Decimal(1).scaleb(-self.scale, _DECIMAL), context=_DECIMAL)
-        if rounded != value or abs(rounded) >= Decimal(1).scaleb(self.precision - self.scale, _DECIMAL):
+        if rounded != value or rounded.copy_abs() >= Decimal(1).scaleb(self.precision - self.scale, _DECIMAL):
             return None
         # A negative scale (numeric(3, -2)) leaves an exponent that is no display scale.
         return rounded if self.scale >= 0 else rounded.quantize(Decimal(1), context=_DECIMAL)

@@ -32,7 +32,7 @@ _INT64 = struct.Struct("!q")
 _TIMETZ = struct.Struct("!qi")
 
 _CLOCK = r"(?P<hour>\d\d):(?P<minute>\d\d)(?::(?P<second>\d\d)(?:\.(?P<fraction>\d{1,6}))?)?"
-_TZ = r"(?:\s?(?P<zone>[+-]\d\d(?::?\d\d)?(?::\d\d)?|Z|[A-Za-z0-9+\-_/]+?))?"
+_TZ = r"(?:\s?(?!BC$)(?P<zone>[+-]\d\d(?::?\d\d)?(?::\d\d)?|Z|[A-Za-z0-9+\-_/]+?))?"
 _BC = r"(?P<bc> BC)?"
 _ISO = re.compile(rf"(?P<year>\d{{4,7}})-(?P<month>\d\d)-(?P<day>\d\d)(?:[ T]{_CLOCK}{_TZ})?{_BC}")
 _PARTS = {

@@ -25,8 +25,18 @@ class Network:
         return 32 if self.version == 4 else 128
 
     def __str__(self) -> str:
-        address = IPv4Address(self.address) if self.version == 4 else IPv6Address(self.address)
-        return str(address) if self.bits == self.width else f"{address}/{self.bits}"
+        address = str(IPv4Address(self.address)) if self.version == 4 else _ipv6_text(self.address)
+        return address if self.bits == self.width else f"{address}/{self.bits}"
+
+
+def _ipv6_text(address: int) -> str:
+    """As the server writes it: the last 32 bits as IPv4 behind 80 or 96 zero bits."""
+    high, low = divmod(address, 1 << 32)
+    if high == 0xFFFF:
+        return f"::ffff:{IPv4Address(low)}"
+    if high == 0 and low >= 1 << 16:
+        return f"::{IPv4Address(low)}"
+    return str(IPv6Address(address))
 
 
 def _parse(data: bytes) -> Network:
@@ -87,7 +97,9 @@ def _mac_codec(length: int) -> Codec:
         return value
 
     def from_text(data: bytes) -> bytes:
-        return check(bytes.fromhex(re.sub(r"[:.\-]", "", data.decode("ascii"))))
+        value = bytes.fromhex(re.sub(r"[:.\-]", "", data.decode("ascii")))
+        # macaddr8 takes the shorter kind too.
+        return check(value[:3] + b"\xff\xfe" + value[3:] if length == 8 and len(value) == 6 else value)
 
     def to_text(value: bytes) -> bytes:
         return value.hex(":").encode()

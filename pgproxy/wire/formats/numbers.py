@@ -62,7 +62,11 @@ def numeric_text(value: Decimal) -> str:
 
 
 def _numeric_from_text(data: bytes) -> Decimal:
-    return Decimal(data.decode("ascii").replace("_", "x"))
+    value = Decimal(data.decode("ascii").replace("_", "x"))
+    # More than numeric holds, as a number inside JSON may: written out it would fill the memory.
+    if value.is_finite() and not (value.adjusted() < 131_072 and int(value.as_tuple().exponent) >= -16_383):
+        raise ValueError("out of range")
+    return value
 
 
 def _numeric_from_binary(data: bytes) -> Decimal:
@@ -88,8 +92,9 @@ def _numeric_from_binary(data: bytes) -> Decimal:
 def _numeric_to_binary(value: Decimal) -> bytes:
     if not value.is_finite():
         sign = _NAN if value.is_nan() else _MINUS_INFINITY if value.is_signed() else _INFINITY
-        return struct.pack("!hhHH", 0, 0, sign, 0)
-    whole, _, fraction = format(abs(value) if value else value.copy_abs(), "f").partition(".")
+        # The scale that numeric_send gives to infinities; nobody reads it.
+        return struct.pack("!hhHH", 0, 0, sign, 0 if value.is_nan() else 32)
+    whole, _, fraction = format(value.copy_abs(), "f").partition(".")
     scale = len(fraction)
     whole = whole.lstrip("0")
     whole = whole.zfill(-(-len(whole) // 4) * 4)
@@ -116,7 +121,8 @@ NUMERIC = Codec(
 
 def shortest_float4(value: float) -> str:
     """The shortest decimal that reads back as the same float4."""
-    for precision in range(6, 9):
+    # Six digits are always kept, but for the denormals at the very bottom.
+    for precision in range(6 if abs(value) > 2e-38 else 1, 9):
         text = f"{value:.{precision}g}"
         if struct.unpack("!f", struct.pack("!f", float(text)))[0] == value:
             return text

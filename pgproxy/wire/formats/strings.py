@@ -51,16 +51,8 @@ def enum_codec(labels: tuple[str, ...]) -> Codec:
 
 def canonical_json(text: str) -> str:
     """Equal for equal jsonb values: no spaces, sorted keys, numbers without needless zeros, last duplicate key wins."""
-    parsed = json.loads(text, parse_float=_number, parse_int=_number, parse_constant=_no_constant)
+    parsed = json.loads(text, parse_float=Decimal, parse_int=Decimal, parse_constant=_no_constant)
     return json.dumps(parsed, sort_keys=True, separators=(",", ":"), ensure_ascii=False, default=_plain)
-
-
-class _Number(Decimal):
-    pass
-
-
-def _number(text: str) -> _Number:
-    return _Number(text)
 
 
 def _no_constant(text: str) -> Any:
@@ -69,11 +61,16 @@ def _no_constant(text: str) -> Any:
 
 def _plain(value: Decimal) -> list[str]:
     # A list that no JSON number is: a number must not have the canonical text of the string with its digits.
-    return ["number", format(value.normalize() if value else Decimal(0), "f")]
+    sign, digits, exponent = value.as_tuple()
+    significant = "".join(map(str, digits)).lstrip("0")
+    kept = significant.rstrip("0")
+    if not kept:
+        return ["number", "0"]
+    return ["number", f"{'-' if sign else ''}{kept}e{int(exponent) + len(significant) - len(kept)}"]
 
 
 def check_json(text: str) -> str:
-    json.loads(text, parse_float=_number, parse_int=_number, parse_constant=_no_constant)
+    json.loads(text, parse_float=Decimal, parse_int=Decimal, parse_constant=_no_constant)
     return text
 
 
