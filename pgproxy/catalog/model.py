@@ -35,7 +35,8 @@ class Relation:
     schema: str
     name: str
     kind: str
-    """relkind: r table, p partitioned, v view, m materialized view, f foreign, t toast, S sequence, i index, c composite."""
+    """relkind: r table, p partitioned, v view, m materialized view, f foreign, t toast, S sequence, i index,
+    c composite."""
     columns: tuple[Column, ...]
     version: str = ""
     """(xmin …) of every catalog row this value was made from: differs when any of them changed."""
@@ -47,6 +48,12 @@ class Relation:
     """User triggers that may change or see a row (BEFORE, INSTEAD OF, AFTER, also constraint triggers of users)."""
     references: tuple[int, ...] = ()
     """Relations tied to this one by a foreign key, in either direction."""
+    cascades: tuple[int, ...] = ()
+    """Relations whose rows an UPDATE or DELETE here may change (foreign keys that cascade, set null or set default)."""
+    write_functions: tuple[int, ...] = ()
+    """Functions that are not built in and run when a row is written: of checks, defaults and indexes."""
+    definition: str = ""
+    """The stored query tree (pg_rewrite.ev_action) of a materialized view, and of a view that one is made from."""
 
     @property
     def qualified_name(self) -> str:
@@ -128,6 +135,18 @@ class Catalog:
             functions={**self.functions, **{f.oid: f for f in functions}},
             operators={**self.operators, **(operators or {})},
         )
+
+    def descendants(self, oid: int) -> tuple[int, ...]:
+        """All inheritance children and partitions of a relation, at any depth."""
+        seen: list[int] = []
+        queue = list(self.relations[oid].children) if oid in self.relations else []
+        while queue:
+            child = queue.pop(0)
+            if child not in seen:
+                seen.append(child)
+                if child in self.relations:
+                    queue.extend(self.relations[child].children)
+        return tuple(seen)
 
     def ancestors(self, oid: int) -> tuple[int, ...]:
         """All inheritance ancestors of a relation, nearest first."""

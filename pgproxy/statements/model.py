@@ -146,6 +146,8 @@ class Output:
     name: str
     type_oid: int
     sources: frozenset[Source] = frozenset()
+    origin: ColumnId | None = None
+    """What the server's RowDescription will name for it: the column as written, of a view its own; None: nothing."""
 
 
 class UseKind(StrEnum):

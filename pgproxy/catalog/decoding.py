@@ -1,0 +1,89 @@
+"""Turns the answer of `queries.CATALOG_QUERY` into a `Catalog`. No I/O; trusts the document, which the server wrote."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from pgproxy.catalog.model import Catalog, Column, Function, Relation, Type
+
+
+def merge(catalog: Catalog, document: str) -> Catalog:
+    """The catalog with the document's objects laid over it."""
+    answer = json.loads(document)
+    types = {row[0]: _type(row) for row in answer["types"] or ()}
+    return replace(
+        catalog.with_objects(
+            relations=map(_relation, answer["relations"] or ()),
+            types=_with_checks_closed(types, catalog.types),
+            functions=map(_function, answer["functions"] or ()),
+            operators=dict(answer["operators"] or ()),
+        ),
+        server_version=int(answer["version"]) // 10000,
+    )
+
+
+def _relation(row: list[Any]) -> Relation:
+    oid, schema, name, kind, is_temporary, has_triggers, columns, parents, children, references, *rest = row
+    cascades, write_functions, definition, version = rest
+    return Relation(
+        oid=oid,
+        schema=schema,
+        name=name,
+        kind=kind,
+        columns=tuple(
+            Column(attnum, column, type_oid, generated, frozenset(sources or ()))
+            for attnum, column, type_oid, generated, sources in columns or ()
+        ),
+        version=version,
+        parents=tuple(parents or ()),
+        children=tuple(children or ()),
+        is_temporary=is_temporary,
+        has_row_triggers=has_triggers,
+        references=tuple(references or ()),
+        cascades=tuple(cascades or ()),
+        write_functions=tuple(write_functions or ()),
+        definition=definition or "",
+    )
+
+
+def _type(row: list[Any]) -> Type:
+    oid, schema, name, kind, element, base, relation, delimiter, labels, members, is_checked = row
+    return Type(
+        oid=oid,
+        schema=schema,
+        name=name,
+        kind=kind,
+        element=element,
+        base=base,
+        relation=relation,
+        labels=tuple(labels or ()),
+        delimiter=delimiter,
+        is_user_checked=is_checked,
+        members=tuple(members or ()),
+    )
+
+
+def _function(row: list[Any]) -> Function:
+    oid, schema, name, kind, language, security_definer, calls, version = row
+    return Function(oid, schema, name, kind, language, security_definer, tuple(calls or ()), version)
+
+
+def _with_checks_closed(types: Mapping[int, Type], known: Mapping[int, Type]) -> list[Type]:
+    """The types, each user-checked if anything it is made of is."""
+    parts = {oid: (one.element, one.base, *one.members) for oid, one in types.items()}
+    checked = {oid for oid, one in types.items() if one.is_user_checked}
+    checked |= {
+        part
+        for made_of in parts.values()
+        for part in made_of
+        if part not in types and part in known and known[part].is_user_checked
+    }
+    grows = bool(checked)
+    while grows:
+        more = {oid for oid, made_of in parts.items() if oid not in checked and not checked.isdisjoint(made_of)}
+        checked |= more
+        grows = bool(more)
+    return [replace(one, is_user_checked=True) if oid in checked else one for oid, one in types.items()]

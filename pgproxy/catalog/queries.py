@@ -1,0 +1,246 @@
+"""The one statement that reads the catalog. Text only; `catalog.decoding` reads its answer.
+
+It runs inside a client's own session and transaction, so that what the transaction itself created or changed counts,
+under whatever search_path the client has: every name and every operator is qualified. Any role may run it; it reads
+only what PostgreSQL shows to everybody. Source: the PostgreSQL manual, "System Catalogs".
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+_OPERATOR: Final = re.compile(r"(?<= )(=|<>|>=|>|\|\|)(?= )")
+
+_QUERY: Final = """
+WITH RECURSIVE
+-- The limits change no row: they tell the planner that little comes, since a plan that looks costly is compiled (JIT).
+-- Inheritance in both directions, tables that a change here cascades to, and what stored views are made from.
+family(oid, in_definition) AS (
+  (SELECT s.oid, false FROM pg_catalog.unnest($1::pg_catalog.oid[]) AS s(oid)
+   LIMIT (SELECT pg_catalog.cardinality($1::pg_catalog.oid[])))
+  UNION
+  SELECT n.oid, n.in_definition
+  FROM family AS f
+  CROSS JOIN LATERAL (
+    SELECT i.inhparent, f.in_definition FROM pg_catalog.pg_inherits AS i WHERE i.inhrelid = f.oid
+    UNION ALL
+    SELECT i.inhrelid, f.in_definition FROM pg_catalog.pg_inherits AS i WHERE i.inhparent = f.oid
+    UNION ALL
+    SELECT k.conrelid, f.in_definition
+    FROM pg_catalog.pg_trigger AS t
+    JOIN pg_catalog.pg_constraint AS k ON k.oid = t.tgconstraint
+    WHERE t.tgrelid = f.oid AND k.confrelid = f.oid AND k.contype = 'f'
+      AND (k.confdeltype = 'c' OR k.confdeltype = 'n' OR k.confdeltype = 'd'
+        OR k.confupdtype = 'c' OR k.confupdtype = 'n' OR k.confupdtype = 'd')
+    UNION ALL
+    SELECT d.refobjid, true
+    FROM pg_catalog.pg_class AS c
+    JOIN pg_catalog.pg_rewrite AS r ON r.ev_class = c.oid
+    JOIN pg_catalog.pg_depend AS d ON d.classid = 'pg_catalog.pg_rewrite'::pg_catalog.regclass AND d.objid = r.oid
+      AND d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.refobjid <> c.oid
+    WHERE c.oid = f.oid AND (c.relkind = 'm' OR (f.in_definition AND c.relkind = 'v'))
+  ) AS n(oid, in_definition)
+),
+neighbours(oid) AS (
+  SELECT t.tgconstrrelid
+  FROM family AS f
+  JOIN pg_catalog.pg_trigger AS t ON t.tgrelid = f.oid
+  WHERE t.tgconstrrelid <> 0
+  UNION
+  SELECT i.inhparent FROM neighbours AS n JOIN pg_catalog.pg_inherits AS i ON i.inhrelid = n.oid
+),
+relations(oid) AS (
+  SELECT u.oid
+  FROM pg_catalog.unnest(ARRAY(SELECT f.oid FROM family AS f UNION SELECT n.oid FROM neighbours AS n)) AS u(oid)
+),
+-- Functions that are not built in and run when a row of the table is written: of checks, defaults and indexes.
+write_functions(relation, oid) AS (
+  SELECT DISTINCT o.relation, COALESCE(p.oprcode::pg_catalog.oid, d.refobjid)
+  FROM (
+    SELECT k.conrelid AS relation, 'pg_catalog.pg_constraint'::pg_catalog.regclass AS class, k.oid
+    FROM relations AS r JOIN pg_catalog.pg_constraint AS k ON k.conrelid = r.oid
+    WHERE k.contype = 'c' OR k.contype = 'x'
+    UNION ALL
+    SELECT x.adrelid, 'pg_catalog.pg_attrdef'::pg_catalog.regclass, x.oid
+    FROM relations AS r JOIN pg_catalog.pg_attrdef AS x ON x.adrelid = r.oid
+    UNION ALL
+    SELECT i.indrelid, 'pg_catalog.pg_class'::pg_catalog.regclass, i.indexrelid
+    FROM relations AS r JOIN pg_catalog.pg_index AS i ON i.indrelid = r.oid
+    WHERE i.indexprs IS NOT NULL OR i.indpred IS NOT NULL
+  ) AS o
+  JOIN pg_catalog.pg_depend AS d ON d.classid = o.class AND d.objid = o.oid AND d.refobjid >= 16384
+  LEFT JOIN pg_catalog.pg_operator AS p
+    ON d.refclassid = 'pg_catalog.pg_operator'::pg_catalog.regclass AND p.oid = d.refobjid
+  WHERE d.refclassid = 'pg_catalog.pg_proc'::pg_catalog.regclass OR p.oid IS NOT NULL
+),
+type_seeds(oids) AS (
+  SELECT ARRAY(
+    SELECT a.atttypid FROM relations AS r JOIN pg_catalog.pg_attribute AS a ON a.attrelid = r.oid
+    WHERE a.attnum > 0 AND NOT a.attisdropped
+    UNION
+    SELECT u.oid FROM pg_catalog.unnest($4::pg_catalog.oid[]) AS u(oid)
+  )
+),
+type_family(oid) AS (
+  (SELECT u.oid FROM type_seeds AS s CROSS JOIN LATERAL pg_catalog.unnest(s.oids) AS u(oid)
+   LIMIT (SELECT pg_catalog.cardinality(s.oids) FROM type_seeds AS s))
+  UNION
+  SELECT n.oid
+  FROM type_family AS t
+  JOIN pg_catalog.pg_type AS y ON y.oid = t.oid
+  CROSS JOIN LATERAL (
+    SELECT e.oid FROM (VALUES (y.typelem), (y.typbasetype)) AS e(oid) WHERE e.oid <> 0
+    UNION ALL
+    SELECT a.atttypid FROM pg_catalog.pg_attribute AS a
+    WHERE a.attrelid = y.typrelid AND a.attnum > 0 AND NOT a.attisdropped
+    UNION ALL
+    SELECT g.rngsubtype FROM pg_catalog.pg_range AS g WHERE g.rngtypid = y.oid
+    UNION ALL
+    SELECT g.rngtypid FROM pg_catalog.pg_range AS g WHERE g.rngmultitypid = y.oid
+  ) AS n(oid)
+),
+types(oid) AS (
+  SELECT u.oid FROM pg_catalog.unnest(ARRAY(SELECT t.oid FROM type_family AS t)) AS u(oid)
+),
+named_functions(oid) AS (
+  SELECT u.oid FROM pg_catalog.unnest($2::pg_catalog.oid[]) AS u(oid)
+  UNION
+  SELECT p.oprcode::pg_catalog.oid
+  FROM pg_catalog.unnest($3::pg_catalog.oid[]) AS u(oid) JOIN pg_catalog.pg_operator AS p ON p.oid = u.oid
+  UNION
+  SELECT w.oid FROM write_functions AS w
+),
+calls(caller, oid) AS (
+  SELECT g.aggfnoid::pg_catalog.oid, c.oid
+  FROM named_functions AS f
+  JOIN pg_catalog.pg_aggregate AS g ON g.aggfnoid::pg_catalog.oid = f.oid
+  LEFT JOIN pg_catalog.pg_operator AS p ON p.oid = g.aggsortop
+  CROSS JOIN LATERAL (
+    VALUES (g.aggtransfn::pg_catalog.oid), (g.aggfinalfn::pg_catalog.oid), (g.aggcombinefn::pg_catalog.oid),
+      (g.aggserialfn::pg_catalog.oid), (g.aggdeserialfn::pg_catalog.oid), (g.aggmtransfn::pg_catalog.oid),
+      (g.aggminvtransfn::pg_catalog.oid), (g.aggmfinalfn::pg_catalog.oid), (p.oprcode::pg_catalog.oid)
+  ) AS c(oid)
+  WHERE c.oid <> 0
+),
+functions(oid) AS (
+  SELECT f.oid FROM named_functions AS f UNION SELECT c.oid FROM calls AS c
+)
+SELECT pg_catalog.json_build_object(
+  'version', pg_catalog.current_setting('server_version_num'),
+  'relations', (
+    SELECT pg_catalog.json_agg(pg_catalog.json_build_array(
+      c.oid::pg_catalog.int8, n.nspname, c.relname, c.relkind, c.relpersistence = 't',
+      EXISTS (SELECT FROM pg_catalog.pg_trigger AS t
+        WHERE t.tgrelid = c.oid AND NOT t.tgisinternal AND t.tgenabled <> 'D'),
+      (SELECT pg_catalog.json_agg(pg_catalog.json_build_array(
+          a.attnum, a.attname, a.atttypid::pg_catalog.int8, a.attgenerated,
+          CASE WHEN a.attgenerated <> '' THEN (
+            SELECT pg_catalog.json_agg(sources.attnum)
+            FROM (
+              SELECT d.refobjsubid FROM pg_catalog.pg_attrdef AS x
+              JOIN pg_catalog.pg_depend AS d ON d.classid = 'pg_catalog.pg_attrdef'::pg_catalog.regclass
+                AND d.objid = x.oid
+              WHERE x.adrelid = c.oid AND x.adnum = a.attnum
+                AND d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.refobjid = c.oid
+                AND d.refobjsubid <> a.attnum
+              UNION
+              SELECT d.refobjsubid FROM pg_catalog.pg_depend AS d
+              WHERE d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.objid = c.oid
+                AND d.objsubid = a.attnum AND d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass
+                AND d.refobjid = c.oid AND d.refobjsubid <> 0
+            ) AS sources(attnum)
+          ) END) ORDER BY a.attnum)
+        FROM pg_catalog.pg_attribute AS a
+        WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped),
+      (SELECT pg_catalog.json_agg(i.inhparent::pg_catalog.int8 ORDER BY i.inhseqno)
+        FROM pg_catalog.pg_inherits AS i WHERE i.inhrelid = c.oid),
+      (SELECT pg_catalog.json_agg(i.inhrelid::pg_catalog.int8 ORDER BY i.inhrelid)
+        FROM pg_catalog.pg_inherits AS i WHERE i.inhparent = c.oid),
+      (SELECT pg_catalog.json_agg(DISTINCT t.tgconstrrelid::pg_catalog.int8)
+        FROM pg_catalog.pg_trigger AS t WHERE t.tgrelid = c.oid AND t.tgconstrrelid <> 0),
+      (SELECT pg_catalog.json_agg(DISTINCT k.conrelid::pg_catalog.int8)
+        FROM pg_catalog.pg_trigger AS t
+        JOIN pg_catalog.pg_constraint AS k ON k.oid = t.tgconstraint
+        WHERE t.tgrelid = c.oid AND k.confrelid = c.oid AND k.contype = 'f'
+          AND (k.confdeltype = 'c' OR k.confdeltype = 'n' OR k.confdeltype = 'd'
+            OR k.confupdtype = 'c' OR k.confupdtype = 'n' OR k.confupdtype = 'd')),
+      (SELECT pg_catalog.json_agg(w.oid::pg_catalog.int8) FROM write_functions AS w WHERE w.relation = c.oid),
+      CASE WHEN c.relkind = 'm' OR (c.relkind = 'v'
+        AND EXISTS (SELECT FROM family AS f WHERE f.oid = c.oid AND f.in_definition)) THEN (
+        SELECT w.ev_action::pg_catalog.text FROM pg_catalog.pg_rewrite AS w
+        WHERE w.ev_class = c.oid AND w.ev_type = '1') END,
+      (SELECT pg_catalog.md5(pg_catalog.string_agg(v.x, ' ' ORDER BY v.x))
+        FROM (
+          SELECT c.xmin::pg_catalog.text || c.ctid::pg_catalog.text
+          UNION ALL SELECT a.xmin::pg_catalog.text || a.ctid::pg_catalog.text
+          FROM pg_catalog.pg_attribute AS a WHERE a.attrelid = c.oid AND a.attnum > 0
+          UNION ALL SELECT x.xmin::pg_catalog.text || x.ctid::pg_catalog.text
+          FROM pg_catalog.pg_attrdef AS x WHERE x.adrelid = c.oid
+          UNION ALL SELECT i.xmin::pg_catalog.text || i.ctid::pg_catalog.text
+          FROM pg_catalog.pg_inherits AS i WHERE i.inhrelid = c.oid
+          UNION ALL SELECT i.xmin::pg_catalog.text || i.ctid::pg_catalog.text
+          FROM pg_catalog.pg_inherits AS i WHERE i.inhparent = c.oid
+          UNION ALL SELECT w.xmin::pg_catalog.text || w.ctid::pg_catalog.text
+          FROM pg_catalog.pg_rewrite AS w WHERE w.ev_class = c.oid
+          UNION ALL SELECT t.xmin::pg_catalog.text || t.ctid::pg_catalog.text
+          FROM pg_catalog.pg_trigger AS t WHERE t.tgrelid = c.oid
+          UNION ALL SELECT p.xmin::pg_catalog.text || p.ctid::pg_catalog.text
+          FROM pg_catalog.pg_policy AS p WHERE p.polrelid = c.oid
+          UNION ALL SELECT k.xmin::pg_catalog.text || k.ctid::pg_catalog.text
+          FROM pg_catalog.pg_constraint AS k WHERE k.conrelid = c.oid
+        ) AS v(x))
+    ))
+    FROM relations AS r
+    JOIN pg_catalog.pg_class AS c ON c.oid = r.oid
+    JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace),
+  'types', (
+    SELECT pg_catalog.json_agg(pg_catalog.json_build_array(
+      y.oid::pg_catalog.int8, n.nspname, y.typname, y.typtype,
+      CASE WHEN y.typcategory = 'A' THEN y.typelem::pg_catalog.int8 ELSE 0 END,
+      y.typbasetype::pg_catalog.int8, y.typrelid::pg_catalog.int8, y.typdelim,
+      CASE WHEN y.typtype = 'e' THEN (
+        SELECT pg_catalog.json_agg(e.enumlabel ORDER BY e.enumsortorder)
+        FROM pg_catalog.pg_enum AS e WHERE e.enumtypid = y.oid) END,
+      CASE WHEN y.typtype = 'c' THEN (
+          SELECT pg_catalog.json_agg(a.atttypid::pg_catalog.int8 ORDER BY a.attnum)
+          FROM pg_catalog.pg_attribute AS a
+          WHERE a.attrelid = y.typrelid AND a.attnum > 0 AND NOT a.attisdropped)
+        WHEN y.typtype = 'r' THEN (
+          SELECT pg_catalog.json_agg(g.rngsubtype::pg_catalog.int8)
+          FROM pg_catalog.pg_range AS g WHERE g.rngtypid = y.oid)
+        WHEN y.typtype = 'm' THEN (
+          SELECT pg_catalog.json_agg(g.rngtypid::pg_catalog.int8)
+          FROM pg_catalog.pg_range AS g WHERE g.rngmultitypid = y.oid) END,
+      y.typtype = 'd' AND EXISTS (
+        SELECT FROM pg_catalog.pg_constraint AS k
+        JOIN pg_catalog.pg_depend AS d ON d.classid = 'pg_catalog.pg_constraint'::pg_catalog.regclass
+          AND d.objid = k.oid AND d.refobjid >= 16384 AND d.refobjid <> y.oid
+        WHERE k.contypid = y.oid)
+    ))
+    FROM types AS t
+    JOIN pg_catalog.pg_type AS y ON y.oid = t.oid
+    JOIN pg_catalog.pg_namespace AS n ON n.oid = y.typnamespace),
+  'functions', (
+    SELECT pg_catalog.json_agg(pg_catalog.json_build_array(
+      p.oid::pg_catalog.int8, n.nspname, p.proname, p.prokind, l.lanname, p.prosecdef,
+      (SELECT pg_catalog.json_agg(DISTINCT k.oid::pg_catalog.int8) FROM calls AS k WHERE k.caller = p.oid),
+      p.xmin::pg_catalog.text || p.ctid::pg_catalog.text
+    ))
+    FROM functions AS f
+    JOIN pg_catalog.pg_proc AS p ON p.oid = f.oid
+    JOIN pg_catalog.pg_namespace AS n ON n.oid = p.pronamespace
+    JOIN pg_catalog.pg_language AS l ON l.oid = p.prolang),
+  'operators', (
+    SELECT pg_catalog.json_agg(pg_catalog.json_build_array(
+      p.oid::pg_catalog.int8, p.oprcode::pg_catalog.oid::pg_catalog.int8))
+    FROM pg_catalog.unnest($3::pg_catalog.oid[]) AS u(oid)
+    JOIN pg_catalog.pg_operator AS p ON p.oid = u.oid)
+)::pg_catalog.text
+"""
+
+CATALOG_QUERY: Final = _OPERATOR.sub(r"OPERATOR(pg_catalog.\1)", re.sub(r"--.*", "", _QUERY))
+"""
+$1 oid[] relations, $2 oid[] functions, $3 oid[] operators, $4 oid[] types, each may be empty. One row, one text: a JSON
+document of these objects and of what they depend on (`catalog.decoding.merge`).
+"""

@@ -1,0 +1,41 @@
+"""Loads the catalog of a whole database over a connection of the proxy's own. The only I/O of this package."""
+
+from __future__ import annotations
+
+from typing import Final, Protocol
+
+from pgproxy.catalog.decoding import merge
+from pgproxy.catalog.model import Catalog
+from pgproxy.catalog.queries import CATALOG_QUERY
+
+_EVERYTHING: Final = """
+SELECT
+  ARRAY(SELECT c.oid FROM pg_catalog.pg_class AS c
+    WHERE c.relkind OPERATOR(pg_catalog.=) ANY ('{r,p,v,m,f,S}'::pg_catalog."char"[])),
+  ARRAY(SELECT p.oid FROM pg_catalog.pg_proc AS p),
+  ARRAY(SELECT o.oid FROM pg_catalog.pg_operator AS o),
+  ARRAY(SELECT t.oid FROM pg_catalog.pg_type AS t)
+"""
+
+
+class Connection(Protocol):
+    """What is needed of an asyncpg connection."""
+
+    async def execute(self, query: str) -> object: ...
+
+    async def fetchrow(self, query: str, *args: object) -> tuple[object, ...] | None: ...
+
+    async def fetchval(self, query: str, *args: object) -> object: ...
+
+
+async def load_catalog(connection: Connection) -> Catalog:
+    """Every relation, function, operator and type of the database that the connection is in.
+
+    It switches the connection's just-in-time compilation off: for one run of a large statement that costs a second.
+    What is created between its two queries is missing; sessions read what a statement reaches themselves.
+    """
+    await connection.execute("SET jit = off")
+    everything = await connection.fetchrow(_EVERYTHING)
+    assert everything is not None  # a SELECT without FROM has one row
+    document = await connection.fetchval(CATALOG_QUERY, *everything)
+    return merge(Catalog(), str(document))
