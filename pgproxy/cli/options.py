@@ -1,0 +1,56 @@
+"""Options that several commands share, and how a command ends for a user's mistake."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, NoReturn, TypeVar
+
+import click
+
+from pgproxy.config.problems import ProblemsFound
+from pgproxy.errors import ProxyError
+from pgproxy.service import CannotStart
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+def config_option(command: Command) -> Command:
+    return click.option(
+        "-c",
+        "--config",
+        "config",
+        type=click.Path(path_type=Path, dir_okay=False),
+        default=Path("pgproxy.yaml"),
+        show_default=True,
+        help="The configuration file.",
+    )(command)
+
+
+def log_to_stderr(level: int = logging.INFO) -> None:
+    logging.basicConfig(level=level, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    logging.getLogger("aiohttp").setLevel(logging.WARNING)
+    logging.getLogger("asyncio").setLevel(logging.WARNING)
+
+
+def fail(*lines: str) -> NoReturn:
+    """Each line to stderr, exit 1."""
+    for line in lines:
+        click.echo(line, err=True)
+    raise SystemExit(1)
+
+
+@contextlib.contextmanager
+def clear_errors() -> Iterator[None]:
+    """Turn what a user can mend into lines on stderr and exit 1."""
+    try:
+        yield
+    except ProblemsFound as found:
+        fail(*(str(problem) for problem in found.problems))
+    except CannotStart as error:
+        fail(f"error: {error}")
+    except ProxyError as error:
+        fail(f"error: {error.message}" + (f": {error.detail}" if error.detail else ""))

@@ -1,0 +1,124 @@
+"""Carries one session between its two sockets: bytes in, actions performed in order.
+
+The only place that catches every exception: one connection dies, the process lives.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import traceback
+from collections.abc import Callable, Sequence
+from typing import assert_never
+
+from pgproxy.net.link import Link
+from pgproxy.session import actions as act
+from pgproxy.session.replies import error_response
+from pgproxy.session.session import Session
+
+log = logging.getLogger("pgproxy.session")
+
+
+class Driver:
+    """One client and its upstream session, from ReadyForQuery to the end.
+
+    Args:
+        cancel_upstream: called once if the client leaves while a statement runs.
+    """
+
+    def __init__(
+        self, name: str, client: Link, upstream: Link, session: Session, cancel_upstream: Callable[[], None]
+    ) -> None:
+        self._name = name
+        self._client = client
+        self._upstream = upstream
+        self.session = session
+        self._cancel_upstream = cancel_upstream
+        self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    def start(self) -> None:
+        """Take both sockets over; `done` is resolved when the connection is over."""
+        rest_upstream = self._upstream.hand_over(self._from_upstream, self._upstream_lost, self._client_waits)
+        rest_client = self._client.hand_over(self._from_client, self._client_lost, self._upstream_waits)
+        if rest_upstream:
+            self._from_upstream(rest_upstream)
+        if rest_client:
+            self._from_client(rest_client)
+        if self._upstream.is_lost:
+            self._upstream_lost()
+        if self._client.is_lost:
+            self._client_lost()
+
+    def drain(self) -> None:
+        self._run(self.session.drain)
+
+    def rules_changed(self) -> None:
+        self._run(self.session.rules_changed)
+
+    def abort(self) -> None:
+        """End now, whatever runs."""
+        if self.session.is_busy:
+            self._cancel_upstream()
+        self._finish()
+        self._client.abort()
+        self._upstream.abort()
+
+    # Events ----------------------------------------------------------------------------------------------------
+
+    def _from_client(self, data: bytes) -> None:
+        self._run(lambda: self.session.client_bytes(data))
+
+    def _from_upstream(self, data: bytes) -> None:
+        self._run(lambda: self.session.upstream_bytes(data))
+
+    def _upstream_lost(self) -> None:
+        self._run(self.session.upstream_gone)
+
+    def _client_lost(self) -> None:
+        if not self.done.done() and self.session.is_busy:
+            self._cancel_upstream()
+        self._run(self.session.client_gone)
+
+    def _upstream_waits(self, is_full: bool) -> None:
+        """The client reads more slowly than the server sends."""
+        (self._upstream.pause if is_full else self._upstream.resume)("client is slow")
+
+    def _client_waits(self, is_full: bool) -> None:
+        (self._client.pause if is_full else self._client.resume)("upstream is slow")
+
+    def _run(self, event: Callable[[], Sequence[act.Action]]) -> None:
+        if self.done.done():
+            return
+        try:
+            self._perform(event())
+        except Exception as error:
+            # Without its text: it may quote what a client sent or the server answered.
+            frames = "".join(traceback.format_tb(error.__traceback__))
+            log.error("connection %s failed: %s\n%s", self._name, type(error).__name__, frames)
+            self._client.write(error_response(error).encode())
+            self._finish()
+
+    def _perform(self, actions: Sequence[act.Action]) -> None:
+        for action in actions:
+            match action:
+                case act.SendClient(data):
+                    self._client.write(data)
+                case act.SendUpstream(data):
+                    self._upstream.write(data)
+                case act.PauseClient():
+                    self._client.pause("pipeline is full")
+                case act.ResumeClient():
+                    self._client.resume("pipeline is full")
+                case act.Log(event, fields):
+                    log.info("%s %s %s", self._name, event, " ".join(f"{key}={value!r}" for key, value in fields))
+                case act.Close():
+                    self._finish()
+                case _:
+                    assert_never(action)
+
+    def _finish(self) -> None:
+        self._client.close()
+        self._upstream.close()
+        if not self.done.done():
+            self.done.set_result(None)
+

@@ -1,0 +1,148 @@
+"""One leg of a connection: a socket that login reads message by message and a session then gets bytes from.
+
+During login `read` and `read_message` wait for bytes; after `hand_over` every chunk goes to a callback at once, without
+a task in between. Back-pressure is the transport's: `pressure` says that the peer reads more slowly than we write.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections.abc import Callable
+from typing import cast
+
+from pgproxy.errors import MalformedMessage
+
+HIGH_WATER_BYTES = 1 << 18
+
+
+class ConnectionGone(Exception):
+    """The peer closed or the socket broke while login waited for it."""
+
+
+class Link(asyncio.Protocol):
+    """A byte stream. `on_data`, `on_lost` and `on_pressure` are set by `hand_over`."""
+
+    def __init__(self) -> None:
+        self.transport: asyncio.Transport | None = None
+        self.is_lost = False
+        self._buffer = bytearray()
+        self._waiter: asyncio.Future[None] | None = None
+        self._on_data: Callable[[bytes], None] | None = None
+        self._on_lost: Callable[[], None] | None = None
+        self._on_pressure: Callable[[bool], None] | None = None
+        self._pause_reasons: set[str] = set()
+
+    # asyncio.Protocol ------------------------------------------------------------------------------------------
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = cast(asyncio.Transport, transport)
+        self.transport.set_write_buffer_limits(high=HIGH_WATER_BYTES)
+
+    def data_received(self, data: bytes) -> None:
+        if self._on_data is not None:
+            self._on_data(data)
+        else:
+            self._buffer += data
+            self._wake()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.is_lost = True
+        self._wake()
+        if self._on_lost is not None:
+            self._on_lost()
+
+    def pause_writing(self) -> None:
+        if self._on_pressure is not None:
+            self._on_pressure(True)
+
+    def resume_writing(self) -> None:
+        if self._on_pressure is not None:
+            self._on_pressure(False)
+
+    # Login -----------------------------------------------------------------------------------------------------
+
+    async def read(self, size: int) -> bytes:
+        """Exactly `size` bytes. Raises ConnectionGone."""
+        while len(self._buffer) < size:
+            if self.is_lost:
+                raise ConnectionGone
+            self._waiter = asyncio.get_running_loop().create_future()
+            try:
+                await self._waiter
+            finally:
+                self._waiter = None
+        data = bytes(self._buffer[:size])
+        del self._buffer[:size]
+        return data
+
+    async def read_message(self, limit_bytes: int) -> tuple[bytes, bytes]:
+        """Tag and body of one message.
+
+        Raises:
+            MalformedMessage (08P01): a length below 4 or a body over `limit_bytes`.
+            ConnectionGone.
+        """
+        header = await self.read(5)
+        length = int.from_bytes(header[1:5], "big")
+        if length < 4 or length - 4 > limit_bytes:
+            raise MalformedMessage("invalid message length")
+        return header[:1], await self.read(length - 4)
+
+    async def start_tls(self, context: ssl.SSLContext, *, server_hostname: str | None = None, is_server: bool) -> None:
+        """Continue this stream inside TLS. Bytes that came before are refused (they were not encrypted)."""
+        if self._buffer:
+            raise MalformedMessage("received unencrypted data after SSL request")
+        assert self.transport is not None
+        transport = await asyncio.get_running_loop().start_tls(
+            self.transport, self, context, server_side=is_server, server_hostname=server_hostname
+        )
+        if transport is None:
+            raise ConnectionGone
+        self.transport = transport
+        self.transport.set_write_buffer_limits(high=HIGH_WATER_BYTES)
+
+    @property
+    def ssl_object(self) -> ssl.SSLObject | None:
+        return None if self.transport is None else self.transport.get_extra_info("ssl_object")
+
+    # Both ------------------------------------------------------------------------------------------------------
+
+    def hand_over(
+        self, on_data: Callable[[bytes], None], on_lost: Callable[[], None], on_pressure: Callable[[bool], None]
+    ) -> bytes:
+        """From now on chunks go to `on_data`. Returns what was received and not read: the caller's first chunk."""
+        self._on_data, self._on_lost, self._on_pressure = on_data, on_lost, on_pressure
+        rest = bytes(self._buffer)
+        self._buffer.clear()
+        return rest
+
+    def write(self, data: bytes) -> None:
+        if self.transport is not None and not self.transport.is_closing():
+            self.transport.write(data)
+
+    def pause(self, reason: str) -> None:
+        """Stop reading for this reason; several may hold at once."""
+        if not self._pause_reasons and self.transport is not None and not self.transport.is_closing():
+            self.transport.pause_reading()
+        self._pause_reasons.add(reason)
+
+    def resume(self, reason: str) -> None:
+        if reason not in self._pause_reasons:
+            return
+        self._pause_reasons.discard(reason)
+        if not self._pause_reasons and self.transport is not None and not self.transport.is_closing():
+            self.transport.resume_reading()
+
+    def close(self) -> None:
+        """Send what was written, then close."""
+        if self.transport is not None and not self.transport.is_closing():
+            self.transport.close()
+
+    def abort(self) -> None:
+        if self.transport is not None:
+            self.transport.abort()
+
+    def _wake(self) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)

@@ -1,0 +1,198 @@
+"""The running proxy: its listening socket, what all connections share, draining and reloading."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import itertools
+import logging
+import socket
+from collections.abc import Callable, Coroutine, Iterator, Mapping
+from typing import Any
+
+from pgproxy.catalog.model import Catalog
+from pgproxy.config.settings import Address, Settings
+from pgproxy.errors import ProxyError
+from pgproxy.login.cancel_keys import CancelKeys
+from pgproxy.login.certificates import certificate_hash
+from pgproxy.login.directory import Directory, login_secret
+from pgproxy.login.verifiers import KeyCache
+from pgproxy.masking.keys import MaskingKeys
+from pgproxy.net.analysis import read_catalog
+from pgproxy.net.connection import Connection
+from pgproxy.net.driver import Driver
+from pgproxy.net.tls import certificate_der, server_context
+from pgproxy.net.upstream import UpstreamConnector
+from pgproxy.policy.rules import Rules
+from pgproxy.session.analysed import AnalysedSession
+from pgproxy.session.context import SessionContext
+from pgproxy.session.opening import Opening
+from pgproxy.session.session import Session
+from pgproxy.session.transparent import TransparentSession
+
+log = logging.getLogger("pgproxy")
+
+BACKLOG = 512
+
+
+class CurrentRules:
+    """The rules that hold now; `replace` is what a reload does."""
+
+    def __init__(self, rules: Rules) -> None:
+        self._rules = rules
+
+    def current(self) -> Rules:
+        return self._rules
+
+    def replace(self, rules: Rules) -> None:
+        self._rules = rules
+
+
+class Proxy:
+    """Accepts clients until it is drained.
+
+    Raises (from the constructor):
+        OSError, ssl.SSLError: a certificate that cannot be used.
+    """
+
+    def __init__(self, settings: Settings, rules: Rules) -> None:
+        self.settings = settings
+        self.rules = CurrentRules(rules)
+        self.keys = KeyCache()
+        self.masking_keys = MaskingKeys(settings.masking_key)
+        self.directory = Directory(
+            settings.identities,
+            upstream=settings.upstream.credentials,
+            server_secret=login_secret(settings.masking_key),
+        )
+        self.connector = UpstreamConnector(settings.upstream)
+        self.cancel_keys: CancelKeys[tuple[int, bytes]] = CancelKeys()
+        self.is_draining = False
+        tls = settings.tls if settings.tls is not None and settings.tls.mode != "disable" else None
+        self.server_context = None if tls is None else server_context(tls)
+        self.server_certificate_hash = None if tls is None else certificate_hash(certificate_der(tls.cert))
+        self.requires_client_certificate = tls is not None and tls.mode == "verify-client"
+        self._catalogs: dict[str, Catalog] = {}
+        self._catalog_lock = asyncio.Lock()
+        self._drivers: set[Driver] = set()
+        self._tasks: set[asyncio.Task[Any]] = set()
+        self._socket: socket.socket | None = None
+        self._names = itertools.count(1)
+
+    # Listening -------------------------------------------------------------------------------------------------
+
+    def listen(self) -> Address:
+        """Bind; the address with the real port. Raises OSError."""
+        address = self.settings.listen
+        family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
+        listening = socket.socket(family, socket.SOCK_STREAM)
+        try:
+            listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listening.bind((address.host, address.port))
+            listening.listen(BACKLOG)
+            listening.setblocking(False)
+        except OSError:
+            listening.close()
+            raise
+        self._socket = listening
+        self.in_background(self._accept(listening))
+        return Address(address.host, listening.getsockname()[1])
+
+    async def _accept(self, listening: socket.socket) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            try:
+                accepted, _ = await loop.sock_accept(listening)
+            except OSError as error:  # out of file descriptors: the others must go on
+                log.error("accept failed: %s", error.strerror)
+                await asyncio.sleep(0.1)
+                continue
+            accepted.setblocking(False)
+            if accepted.family != socket.AF_UNIX:
+                accepted.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            self.in_background(Connection(self, accepted, f"#{next(self._names)}").serve())
+
+    def in_background(self, work: Coroutine[Any, Any, Any]) -> None:
+        """Run beside the rest; kept from being collected, and ended by `close`."""
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._task_done)
+
+    def _task_done(self, task: asyncio.Task[Any]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and task.exception() is not None:
+            log.error("a connection ended with an unexpected %s", type(task.exception()).__name__)
+
+    # Sessions --------------------------------------------------------------------------------------------------
+
+    async def new_session(self, opening: Opening, parameters: Mapping[str, str]) -> Session:
+        """The session of a login that succeeded. Raises UpstreamUnreachable: the catalog cannot be read."""
+        if opening.is_transparent:
+            return TransparentSession(opening.identity, self.rules.current)
+        catalog = await self.catalog(opening.identity.database)
+        return AnalysedSession(
+            SessionContext(
+                opening.identity,
+                self.rules.current,
+                lambda: catalog,
+                self.masking_keys,
+                parameters,
+                opening.client_min_messages,
+            )
+        )
+
+    async def catalog(self, database: str) -> Catalog:
+        """Built-in objects of a database, read once; what users made is read in each statement's own transaction."""
+        async with self._catalog_lock:
+            if database not in self._catalogs:
+                self._catalogs[database] = await read_catalog(self.settings.upstream, database)
+            return self._catalogs[database]
+
+    async def cancel(self, process_id: int, secret: bytes) -> None:
+        """Cancel what the session with this key runs; an unknown key does nothing."""
+        found = self.cancel_keys.find(process_id, secret)
+        if found is not None:
+            await self.connector.cancel(*found)
+
+    @contextlib.contextmanager
+    def registered(self, driver: Driver) -> Iterator[None]:
+        self._drivers.add(driver)
+        try:
+            yield
+        finally:
+            self._drivers.discard(driver)
+
+    # Reload and end --------------------------------------------------------------------------------------------
+
+    def replace_rules(self, rules: Rules) -> None:
+        self.rules.replace(rules)
+        for driver in tuple(self._drivers):
+            driver.rules_changed()
+
+    async def is_upstream_reachable(self) -> bool:
+        try:
+            link = await self.connector.connect()
+        except ProxyError:
+            return False
+        link.close()
+        return True
+
+    async def drain(self) -> None:
+        """Refuse new clients, let running results end, then close; at the latest after `drain`."""
+        self.is_draining = True
+        for driver in tuple(self._drivers):
+            driver.drain()
+        waiting: Callable[[], list[asyncio.Future[None]]] = lambda: [  # noqa: E731
+            driver.done for driver in self._drivers if not driver.done.done()
+        ]
+        if waiting():
+            await asyncio.wait(waiting(), timeout=self.settings.drain_seconds)
+        for driver in tuple(self._drivers):
+            driver.abort()
+        self.close()
+
+    def close(self) -> None:
+        if self._socket is not None:
+            self._socket.close()
+        for task in tuple(self._tasks):
+            task.cancel()

@@ -1,0 +1,41 @@
+"""What a session wants done, in order. The driver in `net` performs it; nothing here touches a socket."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class SendUpstream:
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class SendClient:
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class PauseClient:
+    """Stop reading from the client: enough of its messages wait already."""
+
+
+@dataclass(frozen=True, slots=True)
+class ResumeClient:
+    pass
+
+
+@dataclass(frozen=True, slots=True)
+class Log:
+    """A fact for the operator, without values. `fields` go into the log line as key=value."""
+
+    event: str
+    fields: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Close:
+    """Send what is under way to the client, then close both legs."""
+
+
+Action = SendUpstream | SendClient | PauseClient | ResumeClient | Log | Close

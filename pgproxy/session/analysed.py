@@ -1,0 +1,813 @@
+"""A session of an identity that rules concern: nothing runs before its meaning is known.
+
+How a statement goes (requests in between are the proxy's own, their replies are swallowed):
+
+    Parse, Describe ─▶ tree, ParameterDescription, RowDescription
+    catalog query   ─▶ what the tree reaches, in the statement's own transaction
+    decide          ─▶ denied: a request that the server must refuse, whose error becomes ours
+    Bind            ─▶ BindComplete; a tree before it: the meaning may have changed, so analyse and decide again
+    Execute         ─▶ rows, masked by the portal's plan
+
+A simple Query takes the same steps, statement by statement, under one Sync. A refusal goes through the server so that
+the server itself aborts the transaction and discards until Sync: order and transaction status are never guessed.
+Over 500 lines: the two directions share every field of this state, and apart they could not be read.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from pgproxy.catalog.queries import CATALOG_QUERY
+from pgproxy.errors import (
+    MalformedMessage,
+    NotUnderstood,
+    ProxyError,
+    ShuttingDown,
+    StatementDenied,
+    UpstreamUnreachable,
+)
+from pgproxy.session.actions import Action, Close, Log, PauseClient, ResumeClient, SendClient, SendUpstream
+from pgproxy.session.context import SessionContext
+from pgproxy.session.opening import LEVEL_SETTING
+from pgproxy.session.notices import KeptLevel, is_tree, tree_text
+from pgproxy.session.pending import Pending, PendingQueue, Request
+from pgproxy.session.phases import TRANSITIONS, Phase
+from pgproxy.session.prepared import RESERVED_PREFIX, Portal, Prepared
+from pgproxy.session.redaction import redacted
+from pgproxy.session.replies import error_response
+from pgproxy.session.understanding import (
+    Announced,
+    Understanding,
+    announced,
+    check_origins,
+    decision_for,
+    decision_for_utility,
+    understand,
+)
+from pgproxy.masking.rewrite import rewrite_rows
+from pgproxy.statements.grammar import SyntaxProblem, check_identifiers, split
+from pgproxy.statements.model import Handling, RawStatement
+from pgproxy.statements.session_settings import KEPT, SettingVerdict, verdict
+from pgproxy.wire import asynchronous, framing, query, results
+
+CATALOG_STATEMENT = RESERVED_PREFIX + "catalog"
+CHECK_STATEMENT = RESERVED_PREFIX + "check"
+REFUSED_STATEMENT = RESERVED_PREFIX + "refused"
+"""Never prepared: describing it is what the server must refuse."""
+
+INBOX_LIMIT_BYTES = 1 << 20
+"""How much of the client's pipeline may wait for a decision before its socket is no longer read."""
+
+
+@dataclass(slots=True)
+class Gate:
+    """One statement on its way to a decision."""
+
+    raw: RawStatement
+    name: str
+    """Name that the statement was parsed under upstream."""
+    declared_types: tuple[int, ...]
+    resume: Callable[[Prepared], None]
+    trees: list[bytes] = field(default_factory=list)
+    parameter_types: tuple[int, ...] = ()
+    row: results.RowDescription | None = None
+    announcement: Announced | None = None
+    document: list[bytes] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Admitted:
+    """A statement that the grammar lets through, and the text that goes upstream for it."""
+
+    raw: RawStatement
+    sql: str
+    kept_level: str | None = None
+    renames: str | None = None
+
+
+class AnalysedSession:
+    """Events in (`client_bytes`, `upstream_bytes`, …), actions out, in order. No I/O, no clock."""
+
+    def __init__(self, context: SessionContext) -> None:
+        self._context = context
+        self._parameters = dict(context.parameters)
+        self.phase = Phase.READY
+        self._frontend = framing.FrontendScanner()
+        self._backend = framing.BackendScanner()
+        self._inbox: deque[framing.Frame] = deque()
+        self._inbox_bytes = 0
+        self._client_paused = False
+        self._pending = PendingQueue()
+        self._statements: dict[str, Prepared] = {}
+        self._portals: dict[str, Portal] = {}
+        self._gate: Gate | None = None
+        self._script: deque[Admitted] | None = None
+        self._catalog_prepared = False
+        self._redacting = False
+        self._status = "I"
+        self._draining = False
+        self._level = KeptLevel(context.client_min_messages)
+        self._actions: list[Action] = []
+        self._handlers: dict[bytes, Callable[[framing.Frame], None]] = {
+            b"P": self._on_parse,
+            b"B": self._on_bind,
+            b"D": self._on_describe,
+            b"E": self._on_execute,
+            b"C": self._on_close,
+            b"S": self._on_sync,
+            b"H": self._on_flush,
+            b"Q": self._on_query,
+            b"F": self._on_function_call,
+            b"X": self._on_terminate,
+            b"d": self._on_stray_copy,
+            b"c": self._on_stray_copy,
+            b"f": self._on_stray_copy,
+        }
+
+    # Events ----------------------------------------------------------------------------------------------------
+
+    def client_bytes(self, data: bytes) -> Sequence[Action]:
+        """Bytes from the client, cut anywhere."""
+        try:
+            for frame in self._frontend.feed(data):
+                self._inbox.append(frame)
+                self._inbox_bytes += len(frame.data)
+            self._pump()
+        except ProxyError as error:
+            self._fail(error)
+        return self._take()
+
+    def upstream_bytes(self, data: bytes) -> Sequence[Action]:
+        """Bytes from the server, cut anywhere."""
+        try:
+            for run in self._backend.feed(data):
+                if self.phase is Phase.CLOSED:
+                    break
+                if run.tag == b"D":
+                    self._on_rows(run)
+                else:
+                    self._on_reply(run)
+            self._pump()
+        except ProxyError as error:
+            self._fail(error)
+        return self._take()
+
+    def upstream_gone(self) -> Sequence[Action]:
+        """The server closed its side."""
+        if self.phase is not Phase.CLOSED:
+            self._fail(UpstreamUnreachable("the server closed the connection unexpectedly"))
+        return self._take()
+
+    def client_gone(self) -> Sequence[Action]:
+        self._enter(Phase.CLOSED)
+        self._actions.append(Close())
+        return self._take()
+
+    def rules_changed(self) -> Sequence[Action]:
+        """Nothing now: each statement compares the rules' version with the one it was decided under."""
+        return self._take()
+
+    def drain(self) -> Sequence[Action]:
+        """The proxy stops: end now if nothing runs, else when the running statement is done."""
+        self._draining = True
+        self._end_if_drained()
+        return self._take()
+
+    @property
+    def is_busy(self) -> bool:
+        """A statement of the client is under way upstream."""
+        return len(self._pending) > 0
+
+    # From the client -------------------------------------------------------------------------------------------
+
+    def _pump(self) -> None:
+        while self._inbox and self.phase in (Phase.READY, Phase.DISCARDING):
+            frame = self._inbox.popleft()
+            self._inbox_bytes -= len(frame.data)
+            if self.phase is Phase.DISCARDING and frame.tag not in (b"S", b"X"):
+                continue
+            handler = self._handlers.get(frame.tag)
+            if handler is None:
+                raise MalformedMessage(f"invalid frontend message type {frame.tag[0]}")
+            handler(frame)
+        if not self._client_paused and self._inbox_bytes > INBOX_LIMIT_BYTES:
+            self._client_paused = True
+            self._actions.append(PauseClient())
+        elif self._client_paused and self._inbox_bytes <= INBOX_LIMIT_BYTES // 2:
+            self._client_paused = False
+            self._actions.append(ResumeClient())
+
+    def _on_parse(self, frame: framing.Frame) -> None:
+        message = query.Parse.decode(frame.body)
+        try:
+            self._check_name(message.statement_name)
+            raws = split(message.query)
+        except SyntaxProblem:
+            self._forward_expecting_refusal(frame, Request.PARSE)
+            return
+        except ProxyError as error:
+            self._refuse(error)
+            return
+        if len(raws) > 1:  # the server refuses these itself, with its own words
+            self._forward_expecting_refusal(frame, Request.PARSE)
+            return
+        if not raws:
+            self._prepare(Prepared(message.statement_name, None), frame.data)
+            return
+        try:
+            admitted = self._admit(raws[0])
+        except ProxyError as error:
+            self._refuse(error)
+            return
+        raw = admitted.raw
+        if raw.handling is Handling.ANALYSE:
+            self._analyse(raw, message.statement_name, message.parameter_type_oids, frame.data, self._parsed)
+            return
+        sent = frame.data
+        if admitted.sql != raw.text:
+            sent = query.Parse(message.statement_name, admitted.sql, message.parameter_type_oids).encode()
+        prepared = Prepared(
+            message.statement_name, raw, kept_level=admitted.kept_level, renames=admitted.renames
+        )
+        self._prepare(prepared, sent)
+
+    def _prepare(self, prepared: Prepared, parse: bytes) -> None:
+        """A statement without a tree: the name counts when the server says ParseComplete."""
+        self._ask(Pending(Request.PARSE, then=lambda: self._remember(prepared)), parse)
+
+    def _remember(self, prepared: Prepared) -> None:
+        self._statements[prepared.name] = prepared
+
+    def _parsed(self, prepared: Prepared) -> None:
+        self._remember(prepared)
+        self._send_client(results.ParseComplete().encode())
+        self._enter(Phase.READY)
+
+    def _on_bind(self, frame: framing.Frame) -> None:
+        message = query.Bind.decode(frame.body)
+        prepared = self._statements.get(message.statement)
+        if prepared is None:
+            self._forward_expecting_refusal(frame, Request.BIND)
+            return
+        try:
+            self._check_name(message.portal)
+            self._decide_again_if_rules_changed(prepared)
+        except ProxyError as error:
+            self._refuse(error)
+            return
+        portal = Portal(message.portal, prepared, tuple(message.result_formats))
+        self._bind(portal, frame.data, self._bound)
+
+    def _bind(self, portal: Portal, bind: bytes, then: Callable[[Portal], None]) -> None:
+        self._enter(Phase.BINDING)
+        self._ask(
+            Pending(
+                Request.BIND,
+                visible=False,
+                portal=portal,
+                prepared=portal.prepared,
+                then=lambda: self._check_bound(portal, then),
+            ),
+            bind + query.Flush().encode(),
+        )
+
+    def _check_bound(self, portal: Portal, then: Callable[[Portal], None]) -> None:
+        """At BindComplete: a tree before it means that the server analysed anew (or inlined a function)."""
+        prepared = portal.prepared
+        if not portal.trees or prepared.raw is None or not prepared.is_analysed:
+            then(portal)
+            return
+
+        def again(fresh: Prepared) -> None:
+            prepared.understanding, prepared.decision = fresh.understanding, fresh.decision
+            prepared.row, prepared.rules_version = fresh.row, fresh.rules_version
+            prepared.plans.clear()
+            then(portal)
+
+        parse = query.Parse(CHECK_STATEMENT, prepared.raw.text, prepared.parameter_type_oids).encode()
+        self._ask(Pending(Request.CLOSE, visible=False), query.Close("S", CHECK_STATEMENT).encode())
+        self._analyse(prepared.raw, CHECK_STATEMENT, prepared.parameter_type_oids, parse, again)
+
+    def _bound(self, portal: Portal) -> None:
+        self._portals[portal.name] = portal
+        self._send_client(results.BindComplete().encode())
+        self._enter(Phase.READY)
+
+    def _on_describe(self, frame: framing.Frame) -> None:
+        message = query.Describe.decode(frame.body)
+        if message.name.startswith(RESERVED_PREFIX):
+            self._refuse(reserved_name(message.name))
+        elif message.kind == "S":
+            prepared = self._statements.get(message.name)
+            self._ask(Pending(Request.DESCRIBE_STATEMENT, prepared=prepared), frame.data)
+        else:
+            portal = self._portals.get(message.name)
+            prepared = portal.prepared if portal else None
+            self._ask(Pending(Request.DESCRIBE_PORTAL, prepared=prepared, portal=portal), frame.data)
+
+    def _on_execute(self, frame: framing.Frame) -> None:
+        message = query.Execute.decode(frame.body)
+        portal = self._portals.get(message.portal)
+        if portal is None:
+            self._forward_expecting_refusal(frame, Request.EXECUTE)
+            return
+        self._execute(portal, frame.data, lambda: self._executed(portal.prepared))
+
+    def _execute(self, portal: Portal, sent: bytes, then: Callable[[], None]) -> None:
+        prepared = portal.prepared
+        self._redacting = self._redacting or prepared.redacts
+        portal.plan = prepared.plan(portal.result_formats, self._context.keys, self._parameters)
+        self._ask(Pending(Request.EXECUTE, portal=portal, prepared=prepared, then=then), sent)
+
+    def _executed(self, prepared: Prepared) -> None:
+        raw = prepared.raw
+        if prepared.kept_level is not None and raw is not None and raw.setting is not None:
+            self._level.set(prepared.kept_level, is_local=raw.setting.is_local)
+        if raw is not None:
+            self._note_executed(raw)
+
+    def _note_executed(self, raw: RawStatement) -> None:
+        if raw.forgets_statements:
+            if raw.forgets is not None:
+                self._statements.pop(raw.forgets, None)
+            else:
+                self._statements.clear()
+                self._catalog_prepared = False
+        if raw.setting is not None and raw.setting.name == "all" or raw.node == "DiscardStmt":
+            self._level.reset()
+
+    def _on_close(self, frame: framing.Frame) -> None:
+        message = query.Close.decode(frame.body)
+        if message.name.startswith(RESERVED_PREFIX):
+            self._refuse(reserved_name(message.name))
+            return
+
+        def then() -> None:
+            if message.kind == "S":
+                self._statements.pop(message.name, None)
+            else:
+                self._portals.pop(message.name, None)
+
+        self._ask(Pending(Request.CLOSE, then=then), frame.data)
+
+    def _on_sync(self, frame: framing.Frame) -> None:
+        if self.phase is Phase.DISCARDING:
+            self._enter(Phase.READY)
+        self._ask(Pending(Request.SYNC), frame.data)
+
+    def _on_flush(self, frame: framing.Frame) -> None:
+        self._send_upstream(frame.data)
+
+    def _on_function_call(self, frame: framing.Frame) -> None:
+        self._refuse(
+            NotUnderstood(
+                "a function call message cannot be analysed",
+                detail="rule builtin.function_call",
+                hint="Call the function in a SELECT.",
+            )
+        )
+        self._enter(Phase.READY)
+        self._ask(Pending(Request.SYNC), query.Sync().encode())
+
+    def _on_terminate(self, frame: framing.Frame) -> None:
+        self._send_upstream(frame.data)
+        self._enter(Phase.CLOSED)
+        self._actions.append(Close())
+
+    def _on_stray_copy(self, frame: framing.Frame) -> None:
+        """COPY messages outside COPY are ignored, as the server does (it may have ended the COPY with an error)."""
+
+    # Simple Query ----------------------------------------------------------------------------------------------
+
+    def _on_query(self, frame: framing.Frame) -> None:
+        sql = query.Query.decode(frame.body).query
+        self._statements.pop("", None)  # the server drops the unnamed statement at a simple Query
+        try:
+            script = [self._admit(raw) for raw in split(sql)]
+        except SyntaxProblem:
+            parse = query.Parse("", sql, ()).encode()
+            self._ask(Pending(Request.PARSE, visible=False, then=self._unexpected_success), parse)
+            self._sync()
+            return
+        except ProxyError as error:
+            self._refuse(error)
+            self._enter(Phase.READY)
+            self._sync()
+            return
+        is_plain = all(item.raw.handling is not Handling.ANALYSE and item.sql == item.raw.text for item in script)
+        if is_plain:
+            self._ask(Pending(Request.QUERY, then=lambda: self._plain_query_done(script)), frame.data)
+            return
+        self._script = deque(script)
+        self._enter(Phase.RUNNING)
+        self._next_statement()
+
+    def _plain_query_done(self, script: Sequence[Admitted]) -> None:
+        for item in script:
+            self._note_executed(item.raw)
+
+    def _next_statement(self) -> None:
+        """The next statement of the string, or the end of it."""
+        if not self._script:
+            self._script = None
+            self._enter(Phase.READY)
+            return
+        item = self._script.popleft()
+        raw = item.raw
+        parse = query.Parse("", item.sql, ()).encode()
+        if raw.handling is Handling.ANALYSE:
+            self._analyse(raw, "", (), parse, self._bind_unnamed)
+            return
+        prepared = Prepared("", raw, kept_level=item.kept_level, renames=item.renames)
+        self._ask(Pending(Request.PARSE, visible=False, position_offset=raw.character_offset), parse)
+        self._bind_unnamed(prepared)
+
+    def _bind_unnamed(self, prepared: Prepared) -> None:
+        self._bind(Portal("", prepared), query.Bind("", "", (), (), ()).encode(), self._execute_unnamed)
+
+    def _execute_unnamed(self, portal: Portal) -> None:
+        prepared, raw = portal.prepared, portal.prepared.raw
+        assert raw is not None
+        self._enter(Phase.RUNNING)
+        if prepared.row is not None:
+            self._send_client(prepared.row.encode())
+        elif not prepared.is_analysed:
+            describe = query.Describe("P", "").encode()
+            self._ask(Pending(Request.DESCRIBE_PORTAL, prepared=prepared, is_simple=True), describe)
+
+        def then() -> None:
+            self._executed(prepared)
+            self._next_statement()
+
+        is_last = not self._script
+        end = query.Sync().encode() if is_last else query.Flush().encode()
+        self._execute(portal, query.Execute("", 0).encode() + end, then)
+        if is_last:
+            self._pending.add(Pending(Request.SYNC))
+
+    # Deciding --------------------------------------------------------------------------------------------------
+
+    def _admit(self, raw: RawStatement) -> Admitted:
+        """What the grammar alone can decide.
+
+        Raises:
+            ProxyError: the statement may not run.
+        """
+        check_identifiers(raw)
+        if raw.forgets is not None:
+            self._check_name(raw.forgets)
+        if raw.handling is Handling.ANALYSE:
+            return Admitted(raw, raw.text)
+        decision_for_utility(raw, self._context.identity, self._context.rules())
+        if raw.handling is Handling.REFUSE:
+            raise NotUnderstood(raw.refusal, detail=f"rule builtin.{raw.statement_class}", hint=raw.hint)
+        if raw.handling is Handling.SETTING and raw.setting is not None:
+            setting = raw.setting
+            answer = verdict(setting.name, setting.value)
+            answer.require()
+            if answer.verdict is SettingVerdict.KEEP:
+                level = setting.value or self._context.client_min_messages
+                scope = "LOCAL " if setting.is_local else ""
+                return Admitted(raw, f"SET {scope}{LEVEL_SETTING} = '{KeptLevel.checked(level)}'", kept_level=level)
+        if raw.handling is Handling.SHOW and raw.setting is not None and raw.setting.name == KEPT:
+            return Admitted(raw, f"SHOW {LEVEL_SETTING}", renames=KEPT)
+        return Admitted(raw, raw.text)
+
+    def _analyse(
+        self,
+        raw: RawStatement,
+        name: str,
+        declared_types: Sequence[int],
+        parse: bytes,
+        resume: Callable[[Prepared], None],
+    ) -> None:
+        """Send Parse and Describe; `resume` is called with the prepared statement once it is allowed."""
+        self._enter(Phase.ANALYSING)
+        self._gate = Gate(raw, name, tuple(declared_types), resume)
+        offset = raw.character_offset if self._script is not None else 0
+        self._ask(Pending(Request.PARSE, visible=False, position_offset=offset), parse)
+        self._ask(
+            Pending(Request.DESCRIBE_STATEMENT, visible=False, then=self._described),
+            query.Describe("S", name).encode() + query.Flush().encode(),
+        )
+
+    def _described(self) -> None:
+        gate = self._gate
+        assert gate is not None
+        try:
+            gate.announcement = announced(
+                gate.trees, gate.parameter_types, gate.row, self._context.catalog().server_version
+            )
+        except ProxyError as error:
+            self._refuse_parsed(gate, error)
+            return
+        if gate.announcement.is_known(self._context.catalog()):
+            self._decide(gate, None)
+            return
+        self._enter(Phase.READING_CATALOG)
+        unreadable = NotUnderstood("not provably safe: the catalog could not be read", detail="rule builtin.catalog")
+        if not self._catalog_prepared:
+            self._catalog_prepared = True
+            self._ask(
+                Pending(Request.CLOSE, visible=False, error=unreadable),
+                query.Close("S", CATALOG_STATEMENT).encode(),
+            )
+            self._ask(
+                Pending(Request.PARSE, visible=False, error=unreadable),
+                query.Parse(CATALOG_STATEMENT, CATALOG_QUERY, ()).encode(),
+            )
+        reached = gate.announcement.reached
+        named = (reached.relations, reached.functions, reached.operators, reached.types)
+        arrays = tuple(("{" + ",".join(map(str, sorted(oids))) + "}").encode() for oids in named)
+        portal = RESERVED_PREFIX + "catalog"
+        self._ask(
+            Pending(Request.BIND, visible=False, error=unreadable),
+            query.Bind(portal, CATALOG_STATEMENT, (), arrays, ()).encode(),
+        )
+        self._ask(
+            Pending(Request.EXECUTE, visible=False, error=unreadable, rows=gate.document),
+            query.Execute(portal, 0).encode(),
+        )
+        self._ask(
+            Pending(Request.CLOSE, visible=False, error=unreadable, then=lambda: self._catalog_read(gate)),
+            query.Close("P", portal).encode() + query.Flush().encode(),
+        )
+
+    def _catalog_read(self, gate: Gate) -> None:
+        if len(gate.document) != 1:
+            self._refuse_parsed(gate, NotUnderstood("not provably safe: the catalog could not be read"))
+            return
+        value = results.only_value(gate.document[0])
+        self._decide(gate, value.decode())
+
+    def _decide(self, gate: Gate, document: str | None) -> None:
+        assert gate.announcement is not None
+        rules = self._context.rules()
+        try:
+            understanding = understand(
+                gate.raw, gate.announcement, gate.parameter_types, gate.row, self._context.catalog(), document
+            )
+            decision = decision_for(understanding, self._context.identity, rules)
+            if gate.row is not None:
+                check_origins(decision, gate.row, understanding.catalog, self._context.identity, rules)
+        except ProxyError as error:
+            self._refuse_parsed(gate, error)
+            return
+        self._gate = None
+        gate.resume(
+            Prepared(
+                gate.name,
+                gate.raw,
+                gate.declared_types,
+                understanding,
+                decision,
+                gate.row,
+                rules.version,
+            )
+        )
+
+    def _decide_again_if_rules_changed(self, prepared: Prepared) -> None:
+        """Rules reload counts from the next statement, also for statements prepared before."""
+        rules = self._context.rules()
+        if prepared.raw is None or prepared.rules_version == rules.version:
+            return
+        if prepared.understanding is not None:
+            prepared.decision = decision_for(prepared.understanding, self._context.identity, rules)
+            prepared.plans.clear()
+        else:
+            decision_for_utility(prepared.raw, self._context.identity, rules)
+        prepared.rules_version = rules.version
+
+    # Refusing --------------------------------------------------------------------------------------------------
+
+    def _refuse_parsed(self, gate: Gate, error: ProxyError) -> None:
+        """Deny a statement that the server already prepared: it must not stay under its name."""
+        self._gate = None
+        self._ask(Pending(Request.CLOSE, visible=False), query.Close("S", gate.name).encode())
+        in_script = self._script is not None
+        self._script = None
+        self._refuse(error)
+        if in_script:
+            self._enter(Phase.READY)
+            self._sync()
+
+    def _refuse(self, error: ProxyError) -> None:
+        """Have the server refuse in our place, with our words."""
+        self._actions.append(Log("denied", (("sqlstate", error.sqlstate), ("reason", error.message))))
+        self._enter(Phase.DISCARDING)
+        self._ask(
+            Pending(Request.REFUSAL, error=error),
+            query.Describe("S", REFUSED_STATEMENT).encode() + query.Flush().encode(),
+        )
+
+    def _forward_expecting_refusal(self, frame: framing.Frame, request: Request) -> None:
+        """The server knows no such thing and says so; if it does not, we understood less than it did."""
+        self._ask(Pending(request, visible=False, then=self._unexpected_success), frame.data)
+
+    def _unexpected_success(self) -> None:
+        raise MalformedMessage("the server accepted what could not be analysed; the connection is closed")
+
+    def _check_name(self, name: str) -> None:
+        if name.startswith(RESERVED_PREFIX):
+            raise reserved_name(name)
+
+    # From the server -------------------------------------------------------------------------------------------
+
+    def _on_rows(self, run: framing.Run) -> None:
+        head = self._pending.head
+        if head is None or head.request not in (Request.EXECUTE, Request.QUERY):
+            raise UpstreamUnreachable("the server sent rows that nothing asked for")
+        if head.rows is not None:
+            head.rows.append(run.data)
+        elif head.request is Request.QUERY or (head.portal is not None and head.portal.plan is None):
+            portal = head.portal
+            if portal is not None and not portal.prepared.may_return_rows:
+                raise UpstreamUnreachable("the server sent rows for a statement that has none")
+            self._send_client(run.data)
+        elif head.portal is not None and head.portal.plan is not None:
+            self._send_client(rewrite_rows(run.data, head.portal.plan))
+        else:
+            self._unexpected_success()
+
+    def _on_reply(self, run: framing.Run) -> None:
+        tag = run.tag
+        if tag == b"N":
+            self._on_notice(run)
+        elif tag == b"E":
+            self._on_error(run)
+        elif tag == b"Z":
+            self._on_ready(run)
+        elif tag == b"S":
+            status = asynchronous.ParameterStatus.decode(run.body)
+            self._parameters[status.name] = status.value
+            self._send_client(run.data)
+        elif tag == b"A":
+            self._send_client(run.data)
+        else:
+            self._on_answer(run)
+
+    def _on_answer(self, run: framing.Run) -> None:
+        head = self._pending.head
+        if head is None:
+            raise UpstreamUnreachable("the server answered what nobody asked")
+        if head.request is Request.QUERY:
+            if run.tag in COPY_TAGS:
+                raise UpstreamUnreachable("the server began a COPY that was not admitted")
+            self._send_client(run.data)
+            return
+        expected = ANSWERS[head.request]
+        if run.tag not in expected:
+            raise UpstreamUnreachable("the server's answer does not fit the request")
+        gate = self._gate
+        if run.tag == b"t":
+            if head.visible:
+                self._send_client(run.data)
+            elif gate is not None:
+                gate.parameter_types = results.ParameterDescription.decode(run.body).type_oids
+            return
+        data = run.data
+        if run.tag == b"T":
+            row = results.RowDescription.decode(run.body)
+            if not head.visible and gate is not None:
+                gate.row = row
+            elif head.prepared is not None:
+                data = self._described_row(head.prepared, row, data)
+        self._pending.pop()
+        if head.visible and not (head.is_simple and run.tag == b"n"):
+            self._send_client(data)
+        if head.then is not None:
+            head.then()
+
+    def _described_row(self, prepared: Prepared, row: results.RowDescription, data: bytes) -> bytes:
+        if prepared.renames is not None:
+            return row.renamed((prepared.renames,)).encode()
+        if prepared.decision is not None and prepared.understanding is not None:
+            catalog = prepared.understanding.catalog
+            check_origins(prepared.decision, row, catalog, self._context.identity, self._context.rules())
+        return data
+
+    def _on_notice(self, run: framing.Run) -> None:
+        notice = asynchronous.NoticeResponse.decode(run.body)
+        fields = notice.fields
+        head = self._pending.head
+        if is_tree(fields):
+            if head is not None and head.request is Request.PARSE and self._gate is not None and not head.visible:
+                self._gate.trees.append(tree_text(fields))
+            elif head is not None and head.request is Request.BIND and head.portal is not None:
+                head.portal.trees.append(tree_text(fields))
+            return
+        if not self._level.shows(fields.get("V", fields.get("S", ""))):
+            return
+        if self._redacting or (head is not None and head.redacts):
+            notice = asynchronous.NoticeResponse(redacted(fields))
+            self._send_client(notice.encode())
+        else:
+            self._send_client(run.data)
+
+    def _on_error(self, run: framing.Run) -> None:
+        error = asynchronous.ErrorResponse.decode(run.body)
+        head = self._pending.head
+        own = head.error if head is not None else None
+        if error.fields.get("V", "ERROR") != "ERROR":
+            self._send_client(run.data)
+            self._enter(Phase.CLOSED)
+            self._actions.append(Close())
+            return
+        if own is not None:
+            self._send_client(error_response(own).encode())
+        else:
+            fields = dict(error.fields)
+            if self._redacting or (head is not None and head.redacts):
+                fields = redacted(fields)
+            if head is not None and head.position_offset and "P" in fields:
+                fields["P"] = str(int(fields["P"]) + head.position_offset)
+            same = fields == error.fields
+            self._send_client(run.data if same else asynchronous.ErrorResponse(fields).encode())
+        if head is None or head.request is Request.QUERY:
+            return
+        if self._pending.drop_until_sync():
+            if self._gate is None and self._script is None and self.phase is Phase.RUNNING:
+                self._enter(Phase.READY)
+            return
+        self._gate = None
+        if self._script is not None:
+            self._script = None
+            self._enter(Phase.READY)
+            self._sync()
+        elif self.phase is not Phase.DISCARDING:
+            self._enter(Phase.DISCARDING)
+
+    def _on_ready(self, run: framing.Run) -> None:
+        head = self._pending.head
+        if head is None or head.request not in (Request.SYNC, Request.QUERY):
+            raise UpstreamUnreachable("the server is ready while a request is open")
+        self._pending.pop()
+        self._status = results.ReadyForQuery.decode(run.body).status
+        if self._status == "I":
+            self._portals.clear()
+            self._redacting = False
+        self._level.transaction(self._status)
+        self._send_client(run.data)
+        if head.then is not None:
+            head.then()
+        self._end_if_drained()
+
+    # Small steps -----------------------------------------------------------------------------------------------
+
+    def _ask(self, pending: Pending, sent: bytes) -> None:
+        self._pending.add(pending)
+        self._send_upstream(sent)
+
+    def _sync(self) -> None:
+        self._ask(Pending(Request.SYNC), query.Sync().encode())
+
+    def _enter(self, phase: Phase) -> None:
+        if phase is self.phase:
+            return
+        assert phase in TRANSITIONS[self.phase], f"{self.phase.name} to {phase.name}"
+        self.phase = phase
+
+    def _send_client(self, data: bytes) -> None:
+        self._actions.append(SendClient(data))
+
+    def _send_upstream(self, data: bytes) -> None:
+        self._actions.append(SendUpstream(data))
+
+    def _fail(self, error: ProxyError) -> None:
+        """End the connection with this as its last word."""
+        if self.phase is not Phase.CLOSED:
+            self._send_client(error_response(error, severity="FATAL").encode())
+            self._enter(Phase.CLOSED)
+            self._actions.append(Close())
+
+    def _end_if_drained(self) -> None:
+        if self._draining and not self.is_busy and not self._inbox and self.phase is not Phase.CLOSED:
+            self._fail(ShuttingDown("terminating connection due to administrator command"))
+
+    def _take(self) -> Sequence[Action]:
+        actions, self._actions = self._actions, []
+        return actions
+
+
+COPY_TAGS = frozenset((b"G", b"H", b"W", b"d", b"c"))
+
+ANSWERS: dict[Request, frozenset[bytes]] = {
+    Request.PARSE: frozenset((b"1",)),
+    Request.BIND: frozenset((b"2",)),
+    Request.DESCRIBE_STATEMENT: frozenset((b"t", b"T", b"n")),
+    Request.DESCRIBE_PORTAL: frozenset((b"T", b"n")),
+    Request.EXECUTE: frozenset((b"C", b"I", b"s")),
+    Request.CLOSE: frozenset((b"3",)),
+    Request.SYNC: frozenset(),
+    Request.REFUSAL: frozenset(),
+}
+
+
+def reserved_name(name: str) -> StatementDenied:
+    return StatementDenied(
+        f"names that begin with {RESERVED_PREFIX} are the proxy's own",
+        detail="rule builtin.reserved_name",
+        hint="Use another name.",
+    )

@@ -1,0 +1,25 @@
+"""What a session is told when it begins: who, under which rules, over which catalog, with which keys."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from pgproxy.catalog.model import Catalog
+from pgproxy.login.identity import Identity
+from pgproxy.masking.keys import MaskingKeys
+from pgproxy.policy.rules import Rules
+
+
+@dataclass(frozen=True, slots=True)
+class SessionContext:
+    identity: Identity
+    rules: Callable[[], Rules]
+    """The rules of this moment: a reload counts from the next statement."""
+    catalog: Callable[[], Catalog]
+    """The database's shared catalog: what sessions lay their own transaction's rows over."""
+    keys: MaskingKeys
+    parameters: Mapping[str, str] = field(default_factory=dict)
+    """ParameterStatus values at login."""
+    client_min_messages: str = "notice"
+    """What the client would have without the proxy."""

@@ -1,0 +1,82 @@
+"""Requests sent upstream whose replies are still to come, oldest first.
+
+Replies carry no id: the oldest request is the one a reply belongs to. The proxy's own requests sit in the same queue
+and are not `visible`: their replies never reach the client.
+Source: PostgreSQL manual, "Message Flow", "Extended Query".
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+
+from pgproxy.errors import ProxyError
+from pgproxy.session.prepared import Portal, Prepared
+
+
+class Request(Enum):
+    """What was asked; the value is for people."""
+
+    PARSE = "Parse"
+    BIND = "Bind"
+    DESCRIBE_STATEMENT = "Describe statement"
+    DESCRIBE_PORTAL = "Describe portal"
+    EXECUTE = "Execute"
+    CLOSE = "Close"
+    SYNC = "Sync"
+    QUERY = "Query"
+    """A whole simple Query, forwarded as it is; its ReadyForQuery ends it."""
+    REFUSAL = "refusal"
+    """A request that the server must refuse, sent in place of a denied one: its error becomes `Pending.error`, and
+    the server itself then aborts the transaction and discards until Sync."""
+
+
+@dataclass(slots=True)
+class Pending:
+    request: Request
+    visible: bool = True
+    then: Callable[[], None] | None = None
+    """Called when the request succeeded."""
+    portal: Portal | None = None
+    prepared: Prepared | None = None
+    error: ProxyError | None = None
+    """REFUSAL, or the proxy's own request: what the client is told when the server refuses it."""
+    rows: list[bytes] | None = None
+    """Where the DataRow frames of the proxy's own Execute are collected."""
+    is_simple: bool = False
+    """Describe of a simple Query's statement: NoData has no place in that protocol."""
+    position_offset: int = 0
+    """Characters before this statement in the client's string: added to error positions."""
+
+    @property
+    def redacts(self) -> bool:
+        """Errors of this request may carry a masked value."""
+        return self.prepared is not None and self.prepared.redacts
+
+
+class PendingQueue:
+    """Oldest request first."""
+
+    def __init__(self) -> None:
+        self._queue: deque[Pending] = deque()
+
+    def __len__(self) -> int:
+        return len(self._queue)
+
+    def add(self, pending: Pending) -> None:
+        self._queue.append(pending)
+
+    @property
+    def head(self) -> Pending | None:
+        return self._queue[0] if self._queue else None
+
+    def pop(self) -> Pending:
+        return self._queue.popleft()
+
+    def drop_until_sync(self) -> bool:
+        """After an error: forget what the server now skips. False: no Sync was sent yet."""
+        while self._queue and self._queue[0].request is not Request.SYNC:
+            self._queue.popleft()
+        return bool(self._queue)

@@ -1,0 +1,38 @@
+"""Error and notice texts that cannot carry a value (INTERFACE §5).
+
+An upstream message keeps severity and SQLSTATE; its text becomes the condition's name, and what could quote a row
+(DETAIL, HINT, WHERE, internal query) goes. Who asks decides when: `analysed` does so for a whole transaction.
+Source of `conditions.tsv`: PostgreSQL 18's errcodes.txt (SQLSTATE, condition name).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+from importlib import resources
+
+KEPT_FIELDS = "SVCPFLRstcdn"
+"""Severity (S, V), SQLSTATE, position in the client's own text, source location of the server, and the names of
+schema, table, column, data type and constraint: identifiers, not values."""
+
+
+@cache
+def conditions() -> Mapping[str, str]:
+    """SQLSTATE → condition name."""
+    text = resources.files("pgproxy.session").joinpath("conditions.tsv").read_text(encoding="utf-8")
+    return dict(line.split("\t") for line in text.splitlines())
+
+
+def condition_name(sqlstate: str) -> str:
+    """The condition's name in words, else its class's: "unique violation", "data exception"."""
+    names = conditions()
+    name = names.get(sqlstate) or names.get(sqlstate[:2] + "000") or "error"
+    return name.replace("_", " ")
+
+
+def redacted(fields: Mapping[str, str]) -> dict[str, str]:
+    """The fields of an ErrorResponse or NoticeResponse without anything that could hold a value."""
+    kept = {code: text for code, text in fields.items() if code in KEPT_FIELDS}
+    kept["M"] = condition_name(fields.get("C", ""))
+    kept["D"] = "The server's own text is withheld: it could carry a masked value."
+    return kept

@@ -1,0 +1,177 @@
+"""From the server's tree to a decision, in one visible order; every step needs what the step before made.
+
+    trees → tree → reached objects → catalog → lineage → agreement → decision → mask plan
+
+Pure: no socket, no clock. `analysed` calls it between the messages that bring the trees and the catalog rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from pgproxy.catalog.decoding import merge
+from pgproxy.catalog.model import FIRST_NORMAL_OID, Catalog
+from pgproxy.errors import ApprovalRequired, NotUnderstood, StatementDenied
+from pgproxy.login.identity import Identity
+from pgproxy.masking.keys import MaskingKeys
+from pgproxy.masking.plan import MaskPlan, plan_masks
+from pgproxy.policy.decide import decide, decide_utility
+from pgproxy.policy.decision import Action, Decision
+from pgproxy.policy.rules import Rules
+from pgproxy.statements.agreement import agree
+from pgproxy.statements.facts import read_facts
+from pgproxy.statements.lineage import trace
+from pgproxy.statements.model import Facts, Lineage, RawStatement, Reached
+from pgproxy.statements.tree import Node, reached, read_tree
+from pgproxy.wire.results import RowDescription
+
+
+@dataclass(frozen=True, slots=True)
+class Announced:
+    """A tree that was read, and what the catalog must know before it can be traced."""
+
+    tree: Node
+    reached: Reached
+
+    def is_known(self, catalog: Catalog) -> bool:
+        """Only built-in objects, which the shared catalog has for good."""
+        named = (self.reached.relations, self.reached.functions, self.reached.operators, self.reached.types)
+        loaded: Sequence[Mapping[int, object]] = (
+            catalog.relations,
+            catalog.functions,
+            catalog.operators,
+            catalog.types,
+        )
+        return all(
+            oid < FIRST_NORMAL_OID and oid in known for oids, known in zip(named, loaded, strict=True) for oid in oids
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Understanding:
+    """Everything a decision about one statement is made from; a new rules version decides again from it."""
+
+    raw: RawStatement
+    facts: Facts
+    lineage: Lineage
+    catalog: Catalog
+
+
+def announced(trees: Sequence[bytes], parameter_types: Sequence[int], row: RowDescription | None, version: int) -> Announced:
+    """Read the one tree that Parse announced.
+
+    Raises:
+        NotUnderstood: none or more than one came (ATTACK: code that runs inside Parse may print trees of its own),
+            or it has something this reader does not know.
+    """
+    if len(trees) != 1:
+        raise NotUnderstood(
+            "not provably safe: the server did not announce exactly one analysed tree for this statement",
+            detail=f"rule builtin.tree: {len(trees)} trees",
+            hint="Send the statement alone; types whose checks run code cannot be used here.",
+        )
+    tree = read_tree(trees[0], version)
+    named = reached(tree)
+    fields = row.fields if row is not None else ()
+    types = named.types.union(parameter_types, (field.type_oid for field in fields)) - {0}
+    return Announced(tree, replace(named, types=types))
+
+
+def understand(
+    raw: RawStatement,
+    announcement: Announced,
+    parameter_types: Sequence[int],
+    row: RowDescription | None,
+    catalog: Catalog,
+    document: str | None,
+) -> Understanding:
+    """Trace the tree over the catalog as the statement's own transaction sees it.
+
+    Args:
+        document: rows of the catalog query, or None where `Announced.is_known`.
+
+    Raises:
+        NotUnderstood, StatementDenied: with the reason.
+    """
+    if document is not None:
+        catalog = merge(catalog, document)
+    for oid in parameter_types:
+        parameter = catalog.types.get(oid)
+        if parameter is None or parameter.is_user_checked:
+            raise NotUnderstood(
+                "not provably safe: a parameter's type runs code of its own when a value is read",
+                detail=f"rule builtin.parameter_type: {parameter.name if parameter else oid}",
+                hint="Send the parameter as text or another built-in type.",
+            )
+    lineage = trace(announcement.tree, catalog)
+    facts = read_facts(raw)
+    agree(raw, facts, lineage, catalog)
+    outputs = len(row.fields) if row is not None else 0
+    if len(lineage.outputs) != outputs:
+        raise NotUnderstood(
+            "not provably safe: the analysed tree and the row description disagree",
+            detail=f"rule builtin.agreement: {len(lineage.outputs)} outputs traced, {outputs} described",
+        )
+    return Understanding(raw, facts, lineage, catalog)
+
+
+def decision_for(understanding: Understanding, identity: Identity, rules: Rules) -> Decision:
+    """Decide; a denial or a hold is raised.
+
+    Raises:
+        StatementDenied, ApprovalRequired.
+    """
+    return enforced(decide(understanding.facts, understanding.lineage, identity, rules, understanding.catalog))
+
+
+def decision_for_utility(raw: RawStatement, identity: Identity, rules: Rules) -> Decision:
+    """As `decision_for`, for a statement that has no tree."""
+    return enforced(decide_utility(raw, read_facts(raw), identity, rules))
+
+
+def enforced(decision: Decision) -> Decision:
+    """The decision, if the statement may run."""
+    if decision.action is Action.ALLOW:
+        return decision
+    reason = decision.reasons[0] if decision.reasons else None
+    rule = f"rule {reason.rule}" if reason else "rule builtin"
+    hint = reason.hint if reason else ""
+    text = reason.text if reason else "denied"
+    if decision.action is Action.HOLD:
+        raise ApprovalRequired(
+            f"approval required: {text}",
+            detail=rule,
+            hint=hint or "This proxy has no reviewers configured to hold statements for; ask a DBA to run it.",
+        )
+    raise StatementDenied(text, detail=rule, hint=hint)
+
+
+def check_origins(decision: Decision, row: RowDescription) -> None:
+    """The tripwire: a column that the server names in its row description must be one that the lineage names.
+
+    Raises:
+        NotUnderstood: before a row is passed on.
+    """
+    for column, field in zip(decision.columns, row.fields, strict=True):
+        origin = (field.table_oid, field.attnum)
+        if field.table_oid and field.attnum > 0 and origin not in column.origins:
+            raise NotUnderstood(
+                "not provably safe: the server names a column that the analysis did not find",
+                detail=f"rule builtin.tripwire: output {field.name}",
+            )
+
+
+def plan_for(
+    decision: Decision,
+    row: RowDescription | None,
+    result_formats: Sequence[int],
+    catalog: Catalog,
+    keys: MaskingKeys,
+    parameters: Mapping[str, str],
+) -> MaskPlan | None:
+    """The mask plan of one portal; None where its rows pass as they are."""
+    if row is None or not decision.masks_anything:
+        return None
+    fields = row.with_formats(result_formats).fields
+    return plan_masks([column.mask for column in decision.columns], fields, catalog.types, keys, parameters)
