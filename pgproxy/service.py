@@ -100,9 +100,7 @@ class Service:
         except (OSError, ssl.SSLError, ValueError) as error:
             raise CannotStart(f"tls or login settings cannot be used: {error}") from None
         self._site = (
-            None
-            if self._settings.http is None
-            else HealthSite(self._settings.http, self.proxy.is_upstream_reachable)
+            None if self._settings.http is None else HealthSite(self._settings.http, self.proxy.is_upstream_reachable)
         )
         self._stop = asyncio.Event()
         self.listen: Address = self._settings.listen

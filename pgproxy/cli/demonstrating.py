@@ -45,7 +45,9 @@ Rules: {rules} (kill -HUP {pid} reloads them). Health: http://{http}/healthz   C
 
 @click.command()
 @click.option("--check", is_flag=True, help="Drive the demo through real sockets, print what came back, and end.")
-@click.option("--port", type=click.IntRange(0, 65535), default=6543, show_default=True, help="Port of the proxy; 0: any.")
+@click.option(
+    "--port", type=click.IntRange(0, 65535), default=6543, show_default=True, help="Port of the proxy; 0: any."
+)
 @click.option("--http-port", type=click.IntRange(0, 65535), default=6580, show_default=True, help="HTTP port; 0: any.")
 @click.option(
     "--folder",
@@ -81,12 +83,10 @@ def demo(check: bool, port: int, http_port: int, folder: Path | None) -> None:
 async def _started(folder: Path, port: int, http_port: int) -> AsyncIterator[tuple[service.Service, Path]]:
     from pgproxy.demo.server import start_demo, write_configuration
 
-    folder.mkdir(parents=True, exist_ok=True)
+    await asyncio.to_thread(folder.mkdir, parents=True, exist_ok=True)
     server = await start_demo(folder / "server")
     try:
-        configuration = write_configuration(
-            server, folder, listen=f"127.0.0.1:{port}", http=f"127.0.0.1:{http_port}"
-        )
+        configuration = write_configuration(server, folder, listen=f"127.0.0.1:{port}", http=f"127.0.0.1:{http_port}")
         async with service.running(service.load(configuration)) as running:
             yield running, configuration
     finally:

@@ -12,7 +12,9 @@ from pgproxy.cli.options import clear_errors, config_option, fail, log_to_stderr
 
 @click.command()
 @config_option
-@click.option("--workers", type=click.IntRange(min=1), default=1, show_default=True, help="Processes that share the port.")
+@click.option(
+    "--workers", type=click.IntRange(min=1), default=1, show_default=True, help="Processes that share the port."
+)
 def serve(config: Path, workers: int) -> None:
     """Run the proxy until SIGTERM.
 

@@ -76,7 +76,9 @@ async def _asyncpg(upstream: Upstream, database: str) -> AsyncIterator[asyncpg.C
 class Explainer:
     """Decides statements of one identity without running them. Use as an async context manager."""
 
-    def __init__(self, upstream: Upstream, role: Credentials, identity: Identity, rules: Rules, catalog: Catalog) -> None:
+    def __init__(
+        self, upstream: Upstream, role: Credentials, identity: Identity, rules: Rules, catalog: Catalog
+    ) -> None:
         self._upstream, self._role = upstream, role
         self._identity, self._rules, self._catalog = identity, rules, catalog
         self._session: UpstreamSession | None = None
@@ -131,9 +133,7 @@ class Explainer:
         )
         document = results.only_value(rows[0]).decode()
         understanding = understand(raw, announcement, types, row, self._catalog, document)
-        return decide(
-            understanding.facts, understanding.lineage, self._identity, self._rules, understanding.catalog
-        )
+        return decide(understanding.facts, understanding.lineage, self._identity, self._rules, understanding.catalog)
 
     async def _ask(
         self, requests: bytes

@@ -16,7 +16,14 @@ import socket
 import ssl
 from typing import TYPE_CHECKING
 
-from pgproxy.errors import DatabaseRefused, LoginRefused, MalformedMessage, ProxyError, ShuttingDown, UpstreamUnreachable
+from pgproxy.errors import (
+    DatabaseRefused,
+    LoginRefused,
+    MalformedMessage,
+    ProxyError,
+    ShuttingDown,
+    UpstreamUnreachable,
+)
 from pgproxy.login.cancel_keys import SECRET_BYTES_3_0, SECRET_BYTES_3_2
 from pgproxy.login.certificates import check_client_certificate
 from pgproxy.login.directory import Relayed, Scram, Unknown
@@ -259,7 +266,9 @@ class Connection:
         """The server's own words, unless it refused a password that is ours and not the client's."""
         if not self._is_relayed and refusal.response.fields.get("C", "").startswith("28"):
             log.error("%s the upstream refused the proxy's own login", self._name)
-            return error_response(UpstreamUnreachable("the upstream server refused the proxy's login for this identity"))
+            return error_response(
+                UpstreamUnreachable("the upstream server refused the proxy's login for this identity")
+            )
         return refusal.response
 
     def _last_word(self, response: asynchronous.ErrorResponse) -> None:
@@ -284,7 +293,6 @@ async def _peek(accepted: socket.socket) -> bytes:
     """The first byte, left in the socket; b"" when the client closed."""
     loop = asyncio.get_running_loop()
     readable: asyncio.Future[None] = loop.create_future()
-
 
     def wake() -> None:
         if not readable.done():

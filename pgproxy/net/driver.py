@@ -121,4 +121,3 @@ class Driver:
         self._upstream.close()
         if not self.done.done():
             self.done.set_result(None)
-

@@ -82,4 +82,3 @@ class UpstreamConnector:
         loop = asyncio.get_running_loop()
         _, link = await loop.create_connection(Link, self.upstream.host, self.upstream.port)
         return link
-

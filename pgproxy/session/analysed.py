@@ -28,10 +28,11 @@ from pgproxy.errors import (
     StatementDenied,
     UpstreamUnreachable,
 )
+from pgproxy.masking.rewrite import rewrite_rows
 from pgproxy.session.actions import Action, Close, Log, PauseClient, ResumeClient, SendClient, SendUpstream
 from pgproxy.session.context import SessionContext
-from pgproxy.session.opening import LEVEL_SETTING
 from pgproxy.session.notices import KeptLevel, is_tree, tree_text
+from pgproxy.session.opening import LEVEL_SETTING
 from pgproxy.session.pending import Pending, PendingQueue, Request
 from pgproxy.session.phases import TRANSITIONS, Phase
 from pgproxy.session.prepared import RESERVED_PREFIX, Portal, Prepared
@@ -39,14 +40,12 @@ from pgproxy.session.redaction import redacted
 from pgproxy.session.replies import error_response
 from pgproxy.session.understanding import (
     Announced,
-    Understanding,
     announced,
     check_origins,
     decision_for,
     decision_for_utility,
     understand,
 )
-from pgproxy.masking.rewrite import rewrite_rows
 from pgproxy.statements.grammar import SyntaxProblem, check_identifiers, split
 from pgproxy.statements.model import Handling, RawStatement
 from pgproxy.statements.session_settings import KEPT, SettingVerdict, verdict
@@ -228,9 +227,7 @@ class AnalysedSession:
         sent = frame.data
         if admitted.sql != raw.text:
             sent = query.Parse(message.statement_name, admitted.sql, message.parameter_type_oids).encode()
-        prepared = Prepared(
-            message.statement_name, raw, kept_level=admitted.kept_level, renames=admitted.renames
-        )
+        prepared = Prepared(message.statement_name, raw, kept_level=admitted.kept_level, renames=admitted.renames)
         self._prepare(prepared, sent)
 
     def _prepare(self, prepared: Prepared, parse: bytes) -> None:
@@ -335,7 +332,7 @@ class AnalysedSession:
             else:
                 self._statements.clear()
                 self._catalog_prepared = False
-        if raw.setting is not None and raw.setting.name == "all" or raw.node == "DiscardStmt":
+        if (raw.setting is not None and raw.setting.name == "all") or raw.node == "DiscardStmt":
             self._level.reset()
 
     def _on_close(self, frame: framing.Frame) -> None:

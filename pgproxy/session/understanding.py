@@ -18,7 +18,9 @@ from pgproxy.masking.keys import MaskingKeys
 from pgproxy.masking.plan import MaskPlan, plan_masks
 from pgproxy.policy.decide import decide, decide_utility
 from pgproxy.policy.decision import Action, Decision
+from pgproxy.policy.matching import Masked
 from pgproxy.policy.rules import Rules
+from pgproxy.policy.subject import subject_of
 from pgproxy.statements.agreement import agree
 from pgproxy.statements.facts import read_facts
 from pgproxy.statements.lineage import trace
@@ -58,7 +60,9 @@ class Understanding:
     catalog: Catalog
 
 
-def announced(trees: Sequence[bytes], parameter_types: Sequence[int], row: RowDescription | None, version: int) -> Announced:
+def announced(
+    trees: Sequence[bytes], parameter_types: Sequence[int], row: RowDescription | None, version: int
+) -> Announced:
     """Read the one tree that Parse announced.
 
     Raises:
@@ -75,7 +79,8 @@ def announced(trees: Sequence[bytes], parameter_types: Sequence[int], row: RowDe
     named = reached(tree)
     fields = row.fields if row is not None else ()
     types = named.types.union(parameter_types, (field.type_oid for field in fields)) - {0}
-    return Announced(tree, replace(named, types=types))
+    relations = named.relations.union(field.table_oid for field in fields) - {0}
+    return Announced(tree, replace(named, types=types, relations=relations))
 
 
 def understand(
@@ -147,18 +152,28 @@ def enforced(decision: Decision) -> Decision:
     raise StatementDenied(text, detail=rule, hint=hint)
 
 
-def check_origins(decision: Decision, row: RowDescription) -> None:
-    """The tripwire: a column that the server names in its row description must be one that the lineage names.
+def check_origins(
+    decision: Decision, row: RowDescription, catalog: Catalog, identity: Identity, rules: Rules
+) -> None:
+    """The tripwire: a masked column that the server names in its row description must be one that the lineage names.
 
     Raises:
         NotUnderstood: before a row is passed on.
     """
+    masked = Masked(subject_of(identity, rules), catalog)
     for column, field in zip(decision.columns, row.fields, strict=True):
-        origin = (field.table_oid, field.attnum)
-        if field.table_oid and field.attnum > 0 and origin not in column.origins:
+        if field.table_oid == 0 or (field.table_oid, field.attnum) in column.origins:
+            continue
+        relation = masked.relation(field.table_oid)
+        stored = relation.column(field.attnum)
+        if field.attnum == 0:  # a whole row
+            is_masked = masked.has_masked_columns(field.table_oid)
+        else:
+            is_masked = stored is not None and masked.mask_of(relation, stored.name) is not None
+        if is_masked:
             raise NotUnderstood(
-                "not provably safe: the server names a column that the analysis did not find",
-                detail=f"rule builtin.tripwire: output {field.name}",
+                "not provably safe: the server names a masked column that the analysis did not find",
+                detail=f"rule builtin.tripwire: {relation.qualified_name}.{stored.name if stored else '*'}",
             )
 
 
