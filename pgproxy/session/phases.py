@@ -33,7 +33,7 @@ TRANSITIONS: Mapping[Phase, frozenset[Phase]] = {
     ),
     Phase.READING_CATALOG: frozenset({Phase.READY, Phase.BINDING, Phase.RUNNING, Phase.DISCARDING, Phase.CLOSED}),
     Phase.BINDING: frozenset({Phase.ANALYSING, Phase.READY, Phase.RUNNING, Phase.DISCARDING, Phase.CLOSED}),
-    Phase.RUNNING: frozenset({Phase.ANALYSING, Phase.READY, Phase.RUNNING, Phase.DISCARDING, Phase.CLOSED}),
+    Phase.RUNNING: frozenset({Phase.ANALYSING, Phase.BINDING, Phase.READY, Phase.DISCARDING, Phase.CLOSED}),
     Phase.DISCARDING: frozenset({Phase.READY, Phase.CLOSED}),
     Phase.CLOSED: frozenset(),
 }
