@@ -29,7 +29,7 @@ from pgproxy.masking.keys import KEY_BYTES, MaskingKeys
 from pgproxy.masking.valuetypes import ArrayType, ScalarType, ValueType, value_type
 from pgproxy.policy import masks
 from pgproxy.policy.masks import Mask
-from pgproxy.wire.formats import arrays, builtin, oids
+from pgproxy.wire.formats import arrays, builtin, oids, strings
 from pgproxy.wire.formats.calendar import DAY
 from pgproxy.wire.formats.codec import BINARY_FORMAT, TEXT_FORMAT, UNPARSEABLE, Codec, Family
 
@@ -128,10 +128,13 @@ def _scalar_function(
     decode, encode = scalar.codec.decoder(format), scalar.codec.encoder(format)
 
     def function(value: bytes) -> bytes | None:
-        result = transform(decode(value))
-        return None if result is None else encode(result)
+        try:
+            result = transform(decode(value))
+            return None if result is None else encode(result)
+        except UNPARSEABLE:
+            return None
 
-    return _guarded(function)
+    return function
 
 
 # ---- text
@@ -144,13 +147,14 @@ def _text_function(mask: Mask, scalar: ScalarType, keys: MaskingKeys, *, backwar
     if isinstance(mask, masks.Redact) and scalar.fit_text(textmasks.REDACTED, cut=False) is None:
         raise DoesNotFit("[redacted] is longer than the column")
     limit = scalar.max_bytes if scalar.max_characters is None else scalar.max_characters
-    if not scalar.is_padded and scalar.max_bytes is None and (limit is None or (longest and longest <= limit)):
+    is_blank_padded = scalar.codec is strings.BPCHAR
+    if not is_blank_padded and scalar.max_bytes is None and (limit is None or (longest and longest <= limit)):
         return inner if isinstance(mask, _NEVER_DECODES) else _guarded(inner)
     cut = isinstance(mask, masks.Hash | masks.Scrub)
-    fit, is_padded = scalar.fit_text, scalar.is_padded
+    fit = scalar.fit_text
 
     def fitted(value: bytes) -> bytes | None:
-        result = inner(value.rstrip(b" ") if is_padded else value)
+        result = inner(value.rstrip(b" ") if is_blank_padded else value)
         return None if result is None else fit(result, cut=cut)
 
     return _guarded(fitted)
@@ -257,6 +261,8 @@ def _constant(text: str, scalar: ScalarType) -> Any:
     try:
         value = codec.from_text(text.encode("utf-8"))
         codec.to_text(value)
+        if codec.family is Family.JSON:
+            strings.check_json(text)
     except UNPARSEABLE:
         raise DoesNotFit(f"the constant is no {codec.family.value}") from None
     fitted = scalar.fit_numeric(value) if isinstance(value, Decimal) else value
@@ -414,8 +420,8 @@ def _leaf(mask: Mask, keys: MaskingKeys) -> jsonmask.LeafMask:
             reasons.append(reason)
     if len(reasons) == len(functions):
         raise reasons[0]
-    strings, numbers, booleans = functions
-    return jsonmask.LeafMask(strings, numbers, booleans, whole)
+    on_strings, on_numbers, on_booleans = functions
+    return jsonmask.LeafMask(on_strings, on_numbers, on_booleans, whole)
 
 
 def _dates_in_text(mask: Mask, keys: MaskingKeys) -> ValueMask:

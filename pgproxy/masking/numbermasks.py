@@ -1,6 +1,7 @@
 """Masks of numbers, on their canonical decimal text: equal numbers agree in every numeric type.
 
-`digits` and `tokenize` keep the number of digits, no leading zero, and the smallest type that holds the value, so that the result fits wherever the value did and the types agree.
+`digits` and `tokenize` keep the number of digits, no leading zero, and the smallest type that holds the value, so that
+the result fits wherever the value did and the types agree.
 """
 
 from __future__ import annotations

@@ -18,7 +18,10 @@ from pgproxy.masking.keys import Draw, MaskingKeys
 Span = tuple[int, int]
 Finder = Callable[[str], Iterator[Span]]
 
-_URL = re.compile(r"(?:https?|ftp|wss?|s3)://[^\s<>\"'“”‘’]+|(?<![\w.])www\.[^\s<>\"'“”‘’]+", re.IGNORECASE)
+_URL = re.compile(
+    r"(?:https?|ftp|wss?|s3)://[^\s<>\"'\u2018\u2019\u201c\u201d]+|(?<![\w.])www\.[^\s<>\"'\u2018\u2019\u201c\u201d]+",
+    re.IGNORECASE,
+)
 _LOCAL = r"\w.!#$%&*+=?^`{|}~\-"
 _EMAIL = re.compile(rf"(?<![{_LOCAL}])[{_LOCAL}]+@[\w\-]+(?:\.[\w\-]+)*")
 _IBAN = re.compile(r"(?<![A-Za-z0-9])[A-Za-z]{2}[0-9]{2}(?:[ \-]?[A-Za-z0-9]){11,30}")

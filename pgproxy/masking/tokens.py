@@ -123,8 +123,8 @@ def _replace(value: str, alphabet: str, permute: Callable[[str], str]) -> str | 
         elif alphabet == "alnum" and unicodedata.category(character)[0] in "LNM":
             return None
     if not plain:
-        # Nothing to permute: only a value without any letter or digit is told apart by nothing that matters.
-        return value if not any(character.isalnum() for character in value) else None
+        # Nothing to permute: only punctuation and spaces may stay as they are.
+        return value if value.isascii() and not any(character.isalnum() for character in value) else None
     if len(plain) > LONGEST:
         return None
     out = list(value)

@@ -44,7 +44,14 @@ def test_any_text_comes_back_or_has_no_token(text: str) -> None:
 
 @pytest.mark.parametrize(
     ("alphabet", "value"),
-    (("digits", "unknown"), ("alnum", "José"), ("alnum", "٣٤"), ("digits", "1" * 1025)),
+    (
+        ("digits", "unknown"),
+        ("alnum", "José"),
+        ("alnum", "٣٤"),
+        ("digits", "½"),
+        ("digits", "☎"),
+        ("digits", "1" * 1025),
+    ),
 )
 def test_what_would_show_through_has_no_token(alphabet: str, value: str) -> None:
     assert tokenize(KEYS, alphabet, value) is None

@@ -72,6 +72,8 @@ def map_text(data: bytes, change: ElementFunction, delimiter: bytes = b",") -> b
             out += byte
             at += 1
         elif byte == b"}":
+            if expects_value and data[at - 1 : at] != b"{":
+                raise ValueError("no array")
             depth -= 1
             out += byte
             at += 1

@@ -113,7 +113,7 @@ UTC_ZONE: Final = Zone(UTC)
 @lru_cache(maxsize=256)
 def zone(name: str) -> Zone | None:
     """The zone of a TimeZone setting: a name of the tz database or a POSIX offset such as `<+02>-02`."""
-    if not name or name in ("UTC", "GMT", "Etc/UTC"):
+    if name in ("", "UTC", "Etc/UTC"):
         return UTC_ZONE
     try:
         return Zone(ZoneInfo(name))
