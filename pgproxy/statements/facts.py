@@ -12,8 +12,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
-import sqlglot
 from sqlglot import exp
+from sqlglot.dialects.postgres import Postgres
+from sqlglot.errors import ErrorLevel
 
 from pgproxy.statements.grammar_facts import GrammarFacts, grammar_facts
 from pgproxy.statements.model import Facts, Handling, RawStatement, StatementClass
@@ -25,6 +26,9 @@ logging.getLogger("sqlglot").propagate = False
 MAX_WITNESS_CHARACTERS = 16 * 1024
 """sqlglot takes about 60 ms for a text of this length; a longer one is read by the grammar alone."""
 
+_FEWEST_STEPS = 1_000
+_STEPS_PER_TOKEN = 8
+
 _KINDS: dict[StatementClass, tuple[type[exp.Expression], ...]] = {
     StatementClass.SELECT: (exp.Select, exp.SetOperation, exp.Subquery, exp.Values, exp.Table),
     StatementClass.INSERT: (exp.Insert,),
@@ -34,6 +38,29 @@ _KINDS: dict[StatementClass, tuple[type[exp.Expression], ...]] = {
 }
 
 _MAX_NAME_BYTES = 63
+
+
+class _OutOfSteps(Exception):
+    """Not one of sqlglot's own, which it catches to try another way."""
+
+
+class _BoundedParser(Postgres.parser_class):  # type: ignore[valid-type,misc]
+    """sqlglot's parser with a limit on how often it may move.
+
+    It tries a nested text again and again, up to twice per level: 20 times ARRAY[ took 32 s, and its own limit on nodes
+    does not count every try. Ordinary text takes one to six moves a token.
+    """
+
+    steps_left = 0
+
+    def _advance(self, times: int = 1) -> None:
+        self.steps_left -= 1
+        if self.steps_left < 0:
+            raise _OutOfSteps
+        super()._advance(times)
+
+
+_DIALECT = Postgres()
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +145,10 @@ def _classes(raw: RawStatement, grammar: GrammarFacts) -> frozenset[StatementCla
 @lru_cache(maxsize=64)
 def _remembered(text: str, statement_class: StatementClass) -> Witness | None:
     try:
-        statements = sqlglot.parse(text, dialect="postgres", error_level=sqlglot.ErrorLevel.IMMEDIATE)
+        tokens = _DIALECT.tokenize(text)
+        parser = _BoundedParser(dialect=_DIALECT, error_level=ErrorLevel.IMMEDIATE)
+        parser.steps_left = _FEWEST_STEPS + _STEPS_PER_TOKEN * len(tokens)
+        statements = parser.parse(tokens, text)
         statement = statements[0] if len(statements) == 1 else None
         if not isinstance(statement, _KINDS.get(statement_class, ())):
             return None

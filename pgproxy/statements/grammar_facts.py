@@ -125,6 +125,25 @@ def _read(text: str) -> GrammarFacts:
     return _Walk().read(statements[0].stmt)
 
 
+class _Scope:
+    """The CTEs that a place in the text sees: those before it in its WITH, and those around that."""
+
+    __slots__ = ("around", "before", "positions")
+
+    def __init__(self, around: _Scope | None, positions: Mapping[str, int], before: int) -> None:
+        self.around = around
+        self.positions = positions
+        self.before = before
+
+    def has(self, name: str) -> bool:
+        scope: _Scope | None = self
+        while scope is not None:
+            if scope.positions.get(name, scope.before) < scope.before:
+                return True
+            scope = scope.around
+        return False
+
+
 class _Walk:
     """One pass over a tree, without recursion: a client decides how deep it is."""
 
@@ -138,11 +157,11 @@ class _Walk:
         self.classes: set[StatementClass] = set()
         self.has_where = True
         self.unsafe_name = ""
-        self.pending: list[tuple[Any, frozenset[str]]] = []
+        self.pending: list[tuple[Any, _Scope | None]] = []
 
     def read(self, statement: Any) -> GrammarFacts:
         top = getattr(statement, statement.WhichOneof("node"))
-        self.pending.append((top, frozenset()))
+        self.pending.append((top, None))
         while self.pending:
             self.visit(*self.pending.pop())
         return GrammarFacts(
@@ -158,7 +177,7 @@ class _Walk:
             unsafe_name=self.unsafe_name,
         )
 
-    def visit(self, message: Any, scope: frozenset[str]) -> None:
+    def visit(self, message: Any, scope: _Scope | None) -> None:
         """Note what this message is, then put its children on the list."""
         kind = message.DESCRIPTOR.name
         match kind:
@@ -193,23 +212,25 @@ class _Walk:
                 return
         self.children(kind, message, scope)
 
-    def query(self, kind: str, message: Any, scope: frozenset[str]) -> None:
+    def query(self, kind: str, message: Any, scope: _Scope | None) -> None:
         self.classes.add(_QUERY_CLASSES[kind])
         if kind in ("UpdateStmt", "DeleteStmt"):
             self.has_where = self.has_where and is_condition(message.where_clause)
         if kind in _WRITES:
             # The target is always a stored relation, also where a CTE has its name.
-            self.visit(message.relation, frozenset())
+            self.visit(message.relation, None)
         if message.HasField("with_clause"):
             clause = message.with_clause
-            names = [node.common_table_expr.ctename for node in clause.ctes]
+            positions: dict[str, int] = {}
             for index, node in enumerate(clause.ctes):
-                visible = names if clause.recursive else names[:index]
-                self.pending.append((_content(node), scope.union(visible)))
-            scope = scope.union(names)
+                positions.setdefault(node.common_table_expr.ctename, index)
+            whole = _Scope(scope, positions, len(clause.ctes))
+            for index, node in enumerate(clause.ctes):
+                self.pending.append((_content(node), whole if clause.recursive else _Scope(scope, positions, index)))
+            scope = whole
         self.children(kind, message, scope, leaving=("with_clause", "relation"))
 
-    def children(self, kind: str, message: Any, scope: frozenset[str], leaving: tuple[str, ...] = ()) -> None:
+    def children(self, kind: str, message: Any, scope: _Scope | None, leaving: tuple[str, ...] = ()) -> None:
         for field, value in message.ListFields():
             if (kind, field.name) in _VALUES or field.name in leaving:
                 continue
@@ -221,9 +242,9 @@ class _Walk:
             elif field.type == field.TYPE_STRING and not self.unsafe_name:
                 self.unsafe_name = _unsafe(value)
 
-    def relation(self, message: Any, scope: frozenset[str]) -> None:
+    def relation(self, message: Any, scope: _Scope | None) -> None:
         parts = tuple(part for part in (message.catalogname, message.schemaname, message.relname) if part)
-        is_cte = len(parts) == 1 and parts[0] in scope
+        is_cte = len(parts) == 1 and scope is not None and scope.has(parts[0])
         (self.cte_references if is_cte else self.relations).append(Name(message.location, parts))
 
 

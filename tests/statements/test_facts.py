@@ -193,6 +193,19 @@ def test_statement_that_the_witness_cannot_read_still_has_facts(
     assert capfd.readouterr() == ("", "")
 
 
+@pytest.mark.parametrize("wrap", ["array[{}]", "struct({})", "f(a -> array[{}])"])
+def test_nesting_does_not_keep_the_witness_busy(wrap: str) -> None:
+    expression = "a"
+    for _ in range(40):
+        expression = wrap.format(expression)
+    assert read_witness(split(f"select {expression} from t")[0]) is None
+
+
+def test_many_ctes_are_read_in_reasonable_time() -> None:
+    ctes = ", ".join(f"c{n} as (select 1)" for n in range(20_000))
+    assert facts(f"with {ctes} select * from c7, c20000").tables == ("c20000",)
+
+
 def test_witness_says_nothing_to_any_log(capfd: pytest.CaptureFixture[str]) -> None:
     logging.getLogger("sqlglot").warning("secret")
     sys.stderr.flush()
