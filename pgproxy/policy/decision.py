@@ -50,6 +50,8 @@ class Decision:
     """"schema.table" of every relation read or written, sorted."""
     redacts_errors: bool = False
     """Error and notice texts of this statement, and of its transaction from here on, may carry a masked value."""
+    observed: tuple[Reason, ...] = ()
+    """What rules with `enforce: observe` would have done."""
 
     @property
     def masks_anything(self) -> bool:

@@ -1,0 +1,143 @@
+"""What a lineage's columns come down to: the stored columns behind them and their masks, for one identity.
+
+Generated columns and columns of materialized views without rules of their own stand for what they are made from.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+from pgproxy.catalog.model import Relation
+from pgproxy.errors import NotUnderstood
+from pgproxy.policy.json_paths import may_meet, parse_key_path
+from pgproxy.policy.masks import Json
+from pgproxy.policy.matching import ColumnMask, Masked
+from pgproxy.statements.model import ColumnId, Form, Source
+
+Derived = Mapping[tuple[int, int], frozenset[Source]]
+"""(materialized view OID, attribute number) → what the column was made from."""
+
+WHOLE_ROW = 0
+TABLEOID = -6
+
+
+@dataclass(frozen=True, slots=True)
+class Carried:
+    """A stored column whose value an output, a use or a write carries."""
+
+    column: ColumnId
+    name: str
+    """"schema.table.column", whole rows "schema.table.*"."""
+    form: Form
+    mask: ColumnMask | None
+    json_path: tuple[str, ...] | None = None
+    is_direct: bool = True
+    """Named by the statement itself, not reached through a generated column or a materialized view."""
+
+    @property
+    def is_outside_masked_paths(self) -> bool:
+        """A constant path of a json column that neither leads to, nor into, what its mask covers."""
+        if self.json_path is None or self.mask is None or not isinstance(self.mask.mask, Json):
+            return False
+        return not any(may_meet(self.json_path, parse_key_path(path)) for path, _ in self.mask.mask.paths)
+
+
+class Carrying:
+    """
+    Args:
+        derived: lineage of materialized views.
+    """
+
+    def __init__(self, masked: Masked, derived: Derived) -> None:
+        self._masked = masked
+        self._derived = derived
+
+    def of_sources(self, sources: Iterable[Source]) -> list[Carried]:
+        """In a stable order. Raises NotUnderstood."""
+        return [carried for source in sorted(sources, key=_order) for carried in self.of_source(source)]
+
+    def of_source(self, source: Source) -> Iterator[Carried]:
+        """Raises NotUnderstood."""
+        relation = self._masked.relation(source.column.relation)
+        if source.column.attnum == WHOLE_ROW:
+            yield from self._whole_row(relation, source)
+            return
+        column = self._masked.column(source.column)
+        if column is None:
+            yield self._system_column(relation, source)
+            return
+        name = f"{relation.qualified_name}.{column.name}"
+        mask = self._masked.mask_of(relation, column.name)
+        origin = self._origin(relation, source.column, column.name, column.sources) if mask is None else None
+        if origin is None:
+            yield Carried(source.column, name, source.form, mask, source.json_path)
+            return
+        for inner in sorted(origin, key=_order):
+            form = through(source.form, inner.form)
+            path = source.json_path if inner.form is Form.COPY else None
+            path = inner.json_path if source.form is Form.COPY else path
+            for carried in self.of_source(Source(inner.column, form, path)):
+                yield Carried(carried.column, carried.name, carried.form, carried.mask, carried.json_path, False)
+
+    def _origin(
+        self, relation: Relation, column: ColumnId, name: str, generated_from: frozenset[int]
+    ) -> frozenset[Source] | None:
+        """What a column without a mask is made from; None: it is stored as it is, or revealed."""
+        if not self._masked.subject.masks or self._masked.is_revealed(relation, name):
+            return None
+        if generated_from:
+            return frozenset(Source(ColumnId(relation.oid, attnum), Form.DERIVED) for attnum in generated_from)
+        if relation.kind != "m":
+            return None
+        known = self._derived.get((column.relation, column.attnum))
+        if known is None:
+            raise NotUnderstood(
+                f"materialized view not analysed: what {relation.qualified_name}.{name} was made from is not known",
+                detail=f"rule builtin.materialized_view: {relation.qualified_name}.{name}",
+                hint="Read the tables or views behind it, or name its columns in a mask or reveal rule.",
+            )
+        return known
+
+    def _whole_row(self, relation: Relation, source: Source) -> Iterator[Carried]:
+        """One for each masked column; else one for the row."""
+        form = Form.COUNT if source.form is Form.COUNT else Form.ROW
+        found = False
+        for column in relation.columns:
+            for carried in self.of_source(Source(ColumnId(relation.oid, column.attnum), form)):
+                if carried.mask is not None:
+                    found = True
+                    yield Carried(source.column, carried.name, form, carried.mask, is_direct=False)
+        if not found:
+            yield Carried(source.column, f"{relation.qualified_name}.*", form, None)
+
+    def _system_column(self, relation: Relation, source: Source) -> Carried:
+        """tableoid tells the partition, which may be chosen by a masked column."""
+        mask = None
+        if source.column.attnum == TABLEOID and (relation.children or relation.parents):
+            mask = next((mask for _, mask in self._masked.masked_columns(relation)), None)
+        name = f"{relation.qualified_name}.{SYSTEM_COLUMNS.get(source.column.attnum, 'system column')}"
+        return Carried(source.column, name, Form.DERIVED if mask else source.form, mask, is_direct=mask is None)
+
+
+SYSTEM_COLUMNS = {-1: "ctid", -2: "xmin", -3: "cmin", -4: "xmax", -5: "cmax", TABLEOID: "tableoid"}
+"""Source: PostgreSQL src/include/access/sysattr.h."""
+
+
+def through(outer: Form, inner: Form) -> Form:
+    """The form of an expression over a column that is itself made from another."""
+    if Form.COUNT in (outer, inner):
+        return Form.COUNT
+    if Form.ROW in (outer, inner):
+        return Form.ROW
+    if outer is Form.COPY:
+        return inner
+    if inner is Form.COPY or outer is inner:
+        return outer
+    if Form.DERIVED in (outer, inner):
+        return Form.DERIVED if Form.AGGREGATE not in (outer, inner) else Form.AGGREGATE
+    return Form.AGGREGATE if Form.AGGREGATE in (outer, inner) else Form.WHOLE
+
+
+def _order(source: Source) -> tuple[ColumnId, str]:
+    return source.column, source.form.value

@@ -1,0 +1,214 @@
+"""The decision: facts + lineage + identity + rules + catalog → a frozen `Decision` with its reasons.
+
+Pure: the same arguments give the same decision, so `explain`, the reviewer's page and the client's error agree.
+Deny beats hold beats allow. Doubt about meaning was raised before, or is raised here, as `NotUnderstood`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from pgproxy.catalog.model import Catalog
+from pgproxy.login.identity import Identity
+from pgproxy.policy.carrying import Carrying, Derived
+from pgproxy.policy.conditions import Touched, applies, touched_columns
+from pgproxy.policy.decision import Action, Decision, OutputColumn, Reason
+from pgproxy.policy.mask_text import mask_text
+from pgproxy.policy.matching import Masked, Pins
+from pgproxy.policy.outputs import judge
+from pgproxy.policy.predicates import use_denials, write_denials
+from pgproxy.policy.rules import Approval, Denial, Rules
+from pgproxy.policy.secrets import secret_denials
+from pgproxy.policy.subject import Subject, subject_of
+from pgproxy.statements.model import Facts, Form, Handling, Lineage, RawStatement, Source
+
+_NO_PINS: Pins = {}
+_NOTHING_DERIVED: Derived = {}
+
+
+def decide(
+    facts: Facts,
+    lineage: Lineage,
+    identity: Identity,
+    rules: Rules,
+    catalog: Catalog,
+    *,
+    pins: Pins = _NO_PINS,
+    derived: Derived = _NOTHING_DERIVED,
+    estimated_rows: float | None = None,
+) -> Decision:
+    """Decide one analysed statement.
+
+    Args:
+        catalog: must know every relation of the lineage, with ancestors and descendants.
+        pins: entries that covered a column when it was first seen, for columns renamed since.
+        derived: what the columns of materialized views were made from.
+        estimated_rows: the planner's; None: not known.
+
+    Raises:
+        NotUnderstood (42501): the catalog lacks what the lineage names, or a materialized view is not analysed.
+    """
+    subject = subject_of(identity, rules)
+    masked = Masked(subject, catalog, pins)
+    carrying = Carrying(masked, derived)
+    judged = [judge(output, carrying, rules.defaults, catalog) for output in lineage.outputs]
+
+    touched = Touched.by_lineage(
+        facts,
+        lineage,
+        masked,
+        touches_masked=_touches_masked(lineage, carrying),
+        estimated_rows=estimated_rows,
+    )
+    denials = list(_matching(subject.denials, touched, "denied by rule"))
+    holds = list(_matching(subject.approvals, touched, "held by rule"))
+    if subject.masks:
+        denials += _view_denials(lineage, masked)
+        denials += secret_denials(lineage, masked)
+        denials += [reason for one in judged for reason in one.denials]
+        denials += [reason for use in sorted(lineage.uses, key=repr) for reason in use_denials(use, carrying)]
+        denials += [r for write in lineage.writes for r in write_denials(write, carrying, rules.defaults)]
+        (holds if rules.defaults.opaque == "hold" else denials).extend(_opaque(lineage))
+
+    observed = [*_observed(subject, touched), *_observed_masks(subject, lineage, masked)]
+    names = (masked.relation(oid).qualified_name for oid in lineage.relations | lineage.written_relations)
+    return _decision(
+        denials,
+        holds,
+        masks=[reason for one in judged for reason in one.masks],
+        observed=observed,
+        columns=tuple(one.column for one in judged),
+        tables=tuple(sorted(set(names))),
+        redacts_errors=_redacts_errors(lineage, masked),
+    )
+
+
+def decide_utility(raw: RawStatement, facts: Facts, identity: Identity, rules: Rules) -> Decision:
+    """Decide a statement that has no tree, by what its text says. What the grammar refuses is refused under masks."""
+    subject = subject_of(identity, rules)
+    touched = Touched.by_text(facts, has_masks=bool(subject.masks))
+    denials = list(_matching(subject.denials, touched, "denied by rule"))
+    holds = list(_matching(subject.approvals, touched, "held by rule"))
+    if subject.masks and raw.handling is Handling.REFUSE:
+        denials.append(Reason(f"builtin.{raw.statement_class}", raw.refusal, hint=raw.hint))
+    return _decision(
+        denials,
+        holds,
+        observed=list(_observed(subject, touched)),
+        tables=tuple(sorted(set(facts.tables))),
+        redacts_errors=bool(subject.masks and facts.tables),
+    )
+
+
+def _decision(
+    denials: Sequence[Reason],
+    holds: Sequence[Reason],
+    *,
+    masks: Sequence[Reason] = (),
+    observed: Sequence[Reason] = (),
+    columns: tuple[OutputColumn, ...] = (),
+    tables: tuple[str, ...] = (),
+    redacts_errors: bool,
+) -> Decision:
+    """The strictest answer, with the reasons for it alone."""
+    if denials:
+        action, reasons = Action.DENY, [*denials]
+    elif holds:
+        action, reasons = Action.HOLD, [*holds, *masks]
+    else:
+        action, reasons = Action.ALLOW, [*masks]
+    return Decision(
+        action,
+        reasons=tuple(dict.fromkeys(reasons)),
+        columns=columns,
+        tables=tables,
+        redacts_errors=redacts_errors,
+        observed=tuple(dict.fromkeys(observed)),
+    )
+
+
+def _matching(rules: Sequence[Denial | Approval], touched: Touched, verdict: str) -> Iterator[Reason]:
+    for rule in rules:
+        if rule.is_enforced and applies(rule.conditions, touched):
+            yield Reason(rule.name, f"{verdict} {rule.name}", str(rule.at), _hint(rule))
+
+
+def _hint(rule: Denial | Approval) -> str:
+    conditions = rule.conditions
+    if conditions.without_where:
+        return "Give it a WHERE that names the rows."
+    if conditions.estimated_rows_over is not None:
+        return f"Ask for at most {conditions.estimated_rows_over} rows."
+    if conditions.columns or conditions.touches_masked:
+        return "Leave out the columns that the rule names."
+    if isinstance(rule, Approval):
+        return "A reviewer can let it pass."
+    return "Leave it out, or ask whoever keeps the rules."
+
+
+def _observed(subject: Subject, touched: Touched) -> Iterator[Reason]:
+    rules: list[Denial | Approval] = [*subject.denials, *subject.approvals]
+    for rule in rules:
+        if not rule.is_enforced and applies(rule.conditions, touched):
+            verdict = "would deny" if isinstance(rule, Denial) else "would hold"
+            yield Reason(rule.name, verdict, str(rule.at))
+
+
+def _observed_masks(subject: Subject, lineage: Lineage, masked: Masked) -> Iterator[Reason]:
+    if not subject.observed_masks:
+        return
+    for column in sorted(touched_columns(lineage)):
+        relation = masked.relation(column.relation)
+        found = masked.column(column)
+        for entry in subject.observed_masks:
+            if found is not None and entry.columns.fits(relation.schema, relation.name, found.name):
+                name = f"{relation.qualified_name}.{found.name}"
+                yield Reason(entry.name, f"would mask {name}: {mask_text(entry.mask)}", str(entry.at))
+
+
+def _touches_masked(lineage: Lineage, carrying: Carrying) -> bool:
+    return any(
+        carried.mask is not None
+        for column in touched_columns(lineage)
+        for carried in carrying.of_source(Source(column, Form.COPY))
+    )
+
+
+def _view_denials(lineage: Lineage, masked: Masked) -> Iterator[Reason]:
+    """A rule that names a view: the lineage goes past the view's own columns, so it could not be kept."""
+    for oid in sorted(lineage.relations):
+        relation = masked.relation(oid)
+        if relation.kind != "v":
+            continue
+        for entry in masked.subject.masks:
+            pattern = entry.columns.relation
+            if pattern.is_exact and pattern.fits(relation.schema, relation.name):
+                yield Reason(
+                    entry.name,
+                    f"{relation.qualified_name} is a view, and a mask on a view's own columns cannot be kept",
+                    str(entry.at),
+                    "Mask the columns of the tables behind the view: masks follow them into every view.",
+                )
+
+
+def _opaque(lineage: Lineage) -> Iterator[Reason]:
+    for what in lineage.opaque:
+        yield Reason(
+            "defaults.opaque",
+            f"not provably safe: {what} cannot be analysed",
+            hint="Leave it out, or write what it does as plain SQL.",
+        )
+
+
+def _redacts_errors(lineage: Lineage, masked: Masked) -> bool:
+    """Whether an error may quote a masked value: the unit is the relation, with all that a write can reach from it."""
+    if not masked.subject.masks:
+        return False
+    reached = lineage.relations | lineage.written_relations
+    near: set[int] = set(reached)
+    for oid in reached:
+        relation = masked.relation(oid)
+        near.update(relation.references, relation.children, relation.parents)
+        if relation.has_row_triggers and oid in lineage.written_relations:
+            return True
+    return any(masked.has_masked_columns(oid) for oid in near)

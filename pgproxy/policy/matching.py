@@ -1,0 +1,170 @@
+"""Which mask covers a stored column, for one identity, over one catalog.
+
+Names decide, and pins (OID, attribute) of names seen before. A mask covers its table's partitions and inheritance
+children; and reading a parent reads its children, so a mask of a child covers the parent's column of that name too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+
+from pgproxy.catalog.model import Catalog, Column, Relation
+from pgproxy.errors import NotUnderstood
+from pgproxy.policy.masks import Mask, Redact
+from pgproxy.policy.rules import PREDICATES, MaskEntry, Predicates
+from pgproxy.policy.subject import Subject, is_transparent
+from pgproxy.statements.model import ColumnId
+
+__all__ = ["ColumnMask", "Masked", "Pins", "column_named", "is_transparent"]
+
+Pins = Mapping[tuple[int, int], MaskEntry]
+"""(relation OID, attribute number) → the entry that covered it when it was first seen."""
+
+Rank = tuple[bool, bool, int, int]
+"""Of a claim on a column, greater wins: exact table, exact column, nearness of the relation, literal characters."""
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnMask:
+    """The mask of one column, and the entries that it comes from: several where they tie, or where children differ."""
+
+    mask: Mask
+    predicates: Predicates
+    entries: tuple[MaskEntry, ...]
+
+    @property
+    def rule(self) -> str:
+        return self.entries[0].name
+
+    @property
+    def where(self) -> str:
+        return str(self.entries[0].at)
+
+
+def combined(entries: Collection[MaskEntry], default: Predicates) -> ColumnMask | None:
+    """One mask for all who claim a column: the same, else redaction; and the strictest answer to predicates."""
+    if not entries:
+        return None
+    distinct = tuple(dict.fromkeys(entries))
+    is_same = len({entry.mask for entry in distinct}) == 1
+    levels = {entry.predicates or default for entry in distinct}
+    strictest = next(level for level in PREDICATES if level in levels)
+    return ColumnMask(distinct[0].mask if is_same else Redact(), strictest, distinct)
+
+
+def column_named(relation: Relation, name: str) -> Column | None:
+    return next((column for column in relation.columns if column.name == name), None)
+
+
+@lru_cache(maxsize=16384)
+def _entries_for(subject: Subject, schema: str, table: str) -> tuple[MaskEntry, ...]:
+    return tuple(entry for entry in subject.masks if entry.columns.relation.fits(schema, table))
+
+
+@dataclass(slots=True)
+class Masked:
+    """Looks up the masks of the columns that one statement reaches; remembers them, so it lives for one decision."""
+
+    subject: Subject
+    catalog: Catalog
+    pins: Pins = field(default_factory=dict)
+    _found: dict[tuple[int, str], ColumnMask | None] = field(default_factory=dict)
+
+    def relation(self, oid: int) -> Relation:
+        """Raises NotUnderstood."""
+        found = self.catalog.relations.get(oid)
+        if found is None:
+            raise NotUnderstood(
+                "not provably safe: the statement reaches a relation that is not known",
+                detail=f"rule builtin.catalog: relation {oid}",
+                hint="Send the statement again.",
+            )
+        return found
+
+    def column(self, column: ColumnId) -> Column | None:
+        """None for a whole row and for system columns. Raises NotUnderstood."""
+        relation = self.relation(column.relation)
+        found = relation.column(column.attnum)
+        if found is None and column.attnum > 0:
+            raise NotUnderstood(
+                "not provably safe: the statement reaches a column that is not known",
+                detail=f"rule builtin.catalog: {relation.qualified_name}, attribute {column.attnum}",
+                hint="Send the statement again.",
+            )
+        return found
+
+    def mask_of(self, relation: Relation, name: str) -> ColumnMask | None:
+        """The mask that rules give a column by its name or pin, through the whole inheritance tree."""
+        if not self.subject.masks or relation.is_temporary:
+            return None
+        key = (relation.oid, name)
+        if key not in self._found:
+            # Rows of the children come out under the parent's column; where masks differ only redaction fits all.
+            family = (relation, *self._descendants(relation))
+            claims = (self._claims(one, name) for one in family if column_named(one, name) is not None)
+            entries = [entry for claim in claims for entry in claim]
+            self._found[key] = combined(entries, self.subject.rules.defaults.predicates)
+        return self._found[key]
+
+    def is_revealed(self, relation: Relation, name: str) -> bool:
+        """Whether a reveal names the column itself."""
+        if not self.subject.reveals or relation.is_temporary:
+            return False
+        return any(
+            self.subject.reveals_name(one.schema, one.name, name)
+            for one in (relation, *self._ancestors(relation))
+            if column_named(one, name) is not None
+        )
+
+    def masked_columns(self, relation: Relation) -> Iterator[tuple[Column, ColumnMask]]:
+        """The columns of a relation that rules mask, generated ones by what they are made of."""
+        for column in relation.columns:
+            mask = self.mask_of(relation, column.name)
+            if mask is None and column.sources and not self.is_revealed(relation, column.name):
+                parts = (relation.column(attnum) for attnum in sorted(column.sources))
+                masks = (self.mask_of(relation, part.name) for part in parts if part is not None)
+                mask = next((found for found in masks if found is not None), None)
+            if mask is not None:
+                yield column, mask
+
+    def has_masked_columns(self, oid: int) -> bool:
+        """Also true for a relation that is not known."""
+        relation = self.catalog.relations.get(oid)
+        if relation is None:
+            return bool(self.subject.masks)
+        return next(self.masked_columns(relation), None) is not None
+
+    def _claims(self, relation: Relation, name: str) -> list[MaskEntry]:
+        """The most exact entries for a column of this relation's own rows; none where it is revealed."""
+        if self.is_revealed(relation, name):
+            return []
+        ranked: dict[MaskEntry, Rank] = {}
+        for distance, one in enumerate((relation, *self._ancestors(relation))):
+            column = column_named(one, name)
+            if column is None:
+                continue
+            fitting = [e for e in _entries_for(self.subject, one.schema, one.name) if e.columns.column.fits(name)]
+            pinned = self.pins.get((one.oid, column.attnum))
+            if pinned is not None and pinned.is_enforced and not self.subject.reveals_entry(pinned):
+                fitting.append(pinned)
+            for entry in fitting:
+                is_exact_table, is_exact_column, literal = entry.columns.exactness
+                ranked.setdefault(entry, (is_exact_table, is_exact_column, -distance, literal))
+        top = max(ranked.values(), default=None)
+        return [entry for entry, rank in ranked.items() if rank == top]
+
+    def _ancestors(self, relation: Relation) -> list[Relation]:
+        return [self.relation(oid) for oid in self.catalog.ancestors(relation.oid)] if relation.parents else []
+
+    def _descendants(self, relation: Relation) -> Iterator[Relation]:
+        seen = {relation.oid}
+        queue = list(relation.children)
+        while queue:
+            oid = queue.pop()
+            if oid not in seen:
+                seen.add(oid)
+                child = self.relation(oid)
+                queue.extend(child.children)
+                yield child

@@ -1,0 +1,125 @@
+"""The mask of each result column, from what it carries."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from pgproxy.catalog.model import Catalog
+from pgproxy.policy.carrying import Carried, Carrying
+from pgproxy.policy.decision import OutputColumn, Reason
+from pgproxy.policy.mask_text import mask_text
+from pgproxy.policy.masks import (
+    Constant,
+    Digits,
+    Fake,
+    Hash,
+    Mask,
+    Null,
+    Partial,
+    Redact,
+    Scrub,
+    Tokenize,
+)
+from pgproxy.policy.matching import ColumnMask
+from pgproxy.policy.rules import Defaults
+from pgproxy.statements.model import Form, Output
+
+TEXT_TYPES = frozenset({25, 1043, 1042, 19, 705})
+"""text, varchar, bpchar, name, unknown. Source: pg_type.dat."""
+_MASKS_OF_TEXT = (Null, Redact, Constant, Hash, Partial, Fake, Digits, Tokenize, Scrub)
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """One output with what speaks against it, and what was masked by which rule."""
+
+    column: OutputColumn
+    denials: tuple[Reason, ...] = ()
+    masks: tuple[Reason, ...] = ()
+
+
+def judge(output: Output, carrying: Carrying, defaults: Defaults, catalog: Catalog) -> Judged:
+    """Raises NotUnderstood."""
+    carried = carrying.of_sources(output.sources)
+    lineage = tuple(sorted({one.name for one in carried}))
+    columns = {source.column for source in output.sources} | {one.column for one in carried}
+    origins = frozenset((column.relation, column.attnum) for column in columns)
+    masked = [c for c in carried if c.mask is not None and not _is_clean(c, defaults)]
+    denials = tuple(reason for one in masked if (reason := _denial(output, one, defaults)) is not None)
+    mask = _mask(output, masked, carried, defaults, catalog) if masked else None
+    column = OutputColumn(output.name, output.type_oid, lineage, mask, origins)
+    reasons = () if mask is None else tuple(_mask_reason(one, mask) for one in masked)
+    return Judged(column, denials, tuple(dict.fromkeys(reasons)))
+
+
+def _is_clean(carried: Carried, defaults: Defaults) -> bool:
+    """Whether this form of a masked column may be seen."""
+    if carried.form is Form.COUNT:
+        return True
+    if carried.form is Form.AGGREGATE:
+        return defaults.aggregates == "allow"
+    return carried.form is Form.DERIVED and carried.is_outside_masked_paths
+
+
+def _mask(
+    output: Output, masked: Sequence[Carried], carried: Sequence[Carried], defaults: Defaults, catalog: Catalog
+) -> Mask:
+    """What covers an output that carries masked columns; in doubt NULL."""
+    forms = {one.form for one in masked}
+    if forms <= {Form.COPY, Form.WHOLE}:
+        values = [one for one in carried if one.form is not Form.COUNT]
+        same = _one_mask(values)
+        if forms == {Form.COPY}:
+            return Redact() if same is None else same
+        if defaults.derived == "pseudonym" and same is not None and _has_values(same, output, masked, catalog):
+            return same
+    return Null()
+
+
+def _one_mask(values: Sequence[Carried]) -> Mask | None:
+    """The mask that all have; None: some have another, or none."""
+    masks = {None if one.mask is None else one.mask.mask for one in values}
+    return masks.pop() if len(masks) == 1 else None
+
+
+def _has_values(mask: Mask, output: Output, masked: Sequence[Carried], catalog: Catalog) -> bool:
+    """Whether the mask gives a value of the output's type: that of its columns, or text for a mask of text."""
+    types = {_type_of(one, catalog) for one in masked}
+    if types == {output.type_oid}:
+        return True
+    return output.type_oid in TEXT_TYPES and isinstance(mask, _MASKS_OF_TEXT)
+
+
+def _type_of(carried: Carried, catalog: Catalog) -> int:
+    column = catalog.relations[carried.column.relation].column(carried.column.attnum)
+    return 0 if column is None else column.type_oid
+
+
+def _denial(output: Output, carried: Carried, defaults: Defaults) -> Reason | None:
+    mask = carried.mask
+    assert mask is not None
+    match carried.form:
+        case Form.ROW:
+            return Reason(
+                mask.rule,
+                f'result column "{output.name}" is a whole row, and {carried.name} is masked',
+                mask.where,
+                "List the columns that you need instead of the whole row.",
+            )
+        case Form.WHOLE | Form.DERIVED if defaults.derived == "deny":
+            return Reason(
+                mask.rule,
+                f'result column "{output.name}" is an expression over {carried.name}, which is masked',
+                mask.where,
+                "Select the column itself: it comes back masked.",
+            )
+        case _:
+            return None
+
+
+def _mask_reason(carried: Carried, mask: Mask) -> Reason:
+    own: ColumnMask | None = carried.mask
+    assert own is not None
+    what = f"{carried.name} is masked" if mask == own.mask else f"made from {carried.name}, which is masked"
+    return Reason(own.rule, f"{what}: {mask_text(mask)}", own.where)

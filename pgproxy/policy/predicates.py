@@ -1,0 +1,105 @@
+"""Masked columns outside the result: what WHERE, JOIN, GROUP BY, ORDER BY and writes may do with them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from pgproxy.policy.carrying import WHOLE_ROW, Carried, Carrying
+from pgproxy.policy.decision import Reason
+from pgproxy.policy.masks import Mask
+from pgproxy.policy.rules import Defaults
+from pgproxy.statements.model import ColumnId, Form, Source, Use, UseKind, Write
+
+_UNBOUNDED_CONTEXTS = frozenset({"function", "limit", "window"})
+"""There a value decides how many rows come out, or where they stand: as telling as an order."""
+
+
+def use_denials(use: Use, carrying: Carrying) -> Iterator[Reason]:
+    """What speaks against a use. Raises NotUnderstood."""
+    here = _carried(use.column, carrying)
+    there = [] if use.other is None else _carried(use.other, carrying)
+    for one in (*here, *there):
+        if one.mask is not None and (hint := _objection(use, one, here, there)):
+            yield Reason(
+                one.mask.rule,
+                f"{one.name} is masked and cannot be used {_place(use)}",
+                one.mask.where,
+                hint,
+            )
+
+
+def _carried(column: ColumnId, carrying: Carrying) -> list[Carried]:
+    return list(carrying.of_source(Source(column, Form.COPY)))
+
+
+def _objection(use: Use, one: Carried, here: list[Carried], there: list[Carried]) -> str:
+    """What would pass instead, or "" where the use is allowed."""
+    assert one.mask is not None
+    match one.mask.predicates:
+        case "allow":
+            return ""
+        case "deny":
+            return "Select by columns that are not masked, for example a key; this one only as a result column."
+        case "equality":
+            return _beyond_equality(use, one, here, there)
+
+
+def _beyond_equality(use: Use, one: Carried, here: list[Carried], there: list[Carried]) -> str:
+    is_unbounded = use.context in _UNBOUNDED_CONTEXTS and not (
+        # PARTITION BY tells what GROUP BY does: which values are equal.
+        use.context == "window" and use.kind is UseKind.GROUP
+    )
+    kind = use.kind if one.is_direct and one.column.attnum != WHOLE_ROW and not is_unbounded else UseKind.RANGE
+    match kind:
+        case UseKind.NULL_TEST | UseKind.LITERAL | UseKind.GROUP:
+            return ""
+        case UseKind.JOIN:
+            is_same = len({_mask(side) for side in (*here, *there)}) == 1 and there
+            return "" if is_same else "Join by columns that are not masked, or that have the same mask."
+        case UseKind.ORDER:
+            return "Order by columns that are not masked."
+        case UseKind.RANGE:
+            return "Compare the column itself with = or IN; <, LIKE, BETWEEN and expressions need predicates: allow."
+
+
+def _mask(carried: Carried) -> Mask | None:
+    return None if carried.mask is None or not carried.is_direct else carried.mask.mask
+
+
+_PLACES = {
+    "where": "in WHERE",
+    "join": "in JOIN",
+    "group": "in GROUP BY",
+    "order": "in ORDER BY",
+    "having": "in HAVING",
+    "limit": "in LIMIT",
+    "window": "in a window",
+    "filter": "in FILTER",
+    "case": "in CASE",
+    "sublink": "in a subquery's test",
+    "function": "as an argument of a function that returns rows",
+}
+
+
+def _place(use: Use) -> str:
+    place = _PLACES.get(use.context, f"in {use.context}")
+    return f"{place} this way" if use.kind is not UseKind.ORDER else place
+
+
+def write_denials(write: Write, carrying: Carrying, defaults: Defaults) -> Iterator[Reason]:
+    """A masked value may only be stored where it stays masked the same. Raises NotUnderstood."""
+    target = next(iter(carrying.of_source(Source(write.target, Form.COPY))))
+    for one in carrying.of_sources(write.sources):
+        if one.mask is None or one.form is Form.COUNT or one.is_outside_masked_paths:
+            continue
+        if one.form is Form.AGGREGATE and defaults.aggregates == "allow":
+            continue
+        # A part of a value, stored under its mask, would be a code book: mask(substr(x, 1, 1)).
+        if _mask(target) == one.mask.mask and one.form in (Form.COPY, Form.WHOLE):
+            continue
+        yield Reason(
+            one.mask.rule,
+            f"{one.name} is masked and would be stored in {target.name}, which does not have the same mask",
+            one.mask.where,
+            "Write constants, columns that are not masked, or the column into one with the same mask.",
+        )
