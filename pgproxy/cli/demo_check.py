@@ -46,6 +46,6 @@ async def _is_denied(agent: asyncpg.Connection, say: Callable[[str], None]) -> b
     try:
         await agent.fetch(DENIED)
     except asyncpg.InsufficientPrivilegeError as error:
-        say(f"refused: {error} DETAIL: {error.detail} HINT: {error.hint}")
+        say(f"refused: {error.message}\n  DETAIL: {error.detail}\n  HINT: {error.hint}")
         return True
     return False

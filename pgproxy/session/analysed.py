@@ -16,7 +16,7 @@ Over 500 lines: the two directions share every field of this state, and apart th
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from pgproxy.catalog.queries import CATALOG_QUERY
@@ -273,13 +273,15 @@ class AnalysedSession:
     def _check_bound(self, portal: Portal, then: Callable[[Portal], None]) -> None:
         """At BindComplete: a tree before it means that the server analysed anew (or inlined a function)."""
         prepared = portal.prepared
-        if not portal.trees or prepared.raw is None or not prepared.is_analysed:
+        has_changed = prepared.is_analysed and (bool(portal.trees) or prepared.is_stale)
+        if not has_changed or prepared.raw is None:
             then(portal)
             return
 
         def again(fresh: Prepared) -> None:
             prepared.understanding, prepared.decision = fresh.understanding, fresh.decision
             prepared.row, prepared.rules_version = fresh.row, fresh.rules_version
+            prepared.is_stale = False
             prepared.plans.clear()
             then(portal)
 
@@ -406,11 +408,8 @@ class AnalysedSession:
             self._note_executed(item.raw)
 
     def _next_statement(self) -> None:
-        """The next statement of the string, or the end of it."""
-        if not self._script:
-            self._script = None
-            self._enter(Phase.READY)
-            return
+        """The next statement of the string; the last one ends it (`_execute_unnamed`)."""
+        assert self._script
         item = self._script.popleft()
         raw = item.raw
         parse = query.Parse("", item.sql, ()).encode()
@@ -434,15 +433,18 @@ class AnalysedSession:
             describe = query.Describe("P", "").encode()
             self._ask(Pending(Request.DESCRIBE_PORTAL, prepared=prepared, is_simple=True), describe)
 
-        def then() -> None:
-            self._executed(prepared)
-            self._next_statement()
+        if self._script:
 
-        is_last = not self._script
-        end = query.Sync().encode() if is_last else query.Flush().encode()
-        self._execute(portal, query.Execute("", 0).encode() + end, then)
-        if is_last:
-            self._pending.add(Pending(Request.SYNC))
+            def then() -> None:
+                self._executed(prepared)
+                self._next_statement()
+
+            self._execute(portal, query.Execute("", 0).encode() + query.Flush().encode(), then)
+            return
+        self._script = None
+        self._execute(portal, query.Execute("", 0).encode(), lambda: self._executed(prepared))
+        self._sync()
+        self._enter(Phase.READY)
 
     # Deciding --------------------------------------------------------------------------------------------------
 
@@ -694,6 +696,8 @@ class AnalysedSession:
                 self._gate.trees.append(tree_text(fields))
             elif head is not None and head.request is Request.BIND and head.portal is not None:
                 head.portal.trees.append(tree_text(fields))
+            elif head is not None and head.request is Request.DESCRIBE_STATEMENT:
+                self._note_tree_at_describe(head, fields)
             return
         if not self._level.shows(fields.get("V", fields.get("S", ""))):
             return
@@ -702,6 +706,13 @@ class AnalysedSession:
             self._send_client(notice.encode())
         else:
             self._send_client(run.data)
+
+    def _note_tree_at_describe(self, head: Pending, fields: Mapping[str, str]) -> None:
+        """Describe analyses anew too, and Bind is then silent: what was decided before does not hold."""
+        if head.visible and head.prepared is not None:
+            head.prepared.is_stale = True
+        elif not head.visible and self._gate is not None:
+            self._gate.trees.append(tree_text(fields))
 
     def _on_error(self, run: framing.Run) -> None:
         error = asynchronous.ErrorResponse.decode(run.body)
@@ -725,8 +736,6 @@ class AnalysedSession:
         if head is None or head.request is Request.QUERY:
             return
         if self._pending.drop_until_sync():
-            if self._gate is None and self._script is None and self.phase is Phase.RUNNING:
-                self._enter(Phase.READY)
             return
         self._gate = None
         if self._script is not None:

@@ -35,6 +35,8 @@ class Prepared:
     """SET client_min_messages, kept by the proxy: the level that its execution sets."""
     renames: str | None = None
     """SHOW client_min_messages, asked under the proxy's own name: what its column is called."""
+    is_stale: bool = False
+    """The server analysed it anew outside Bind: its next Bind decides again."""
     plans: dict[tuple[object, ...], MaskPlan | None] = field(default_factory=dict)
 
     @property

@@ -152,9 +152,7 @@ def enforced(decision: Decision) -> Decision:
     raise StatementDenied(text, detail=rule, hint=hint)
 
 
-def check_origins(
-    decision: Decision, row: RowDescription, catalog: Catalog, identity: Identity, rules: Rules
-) -> None:
+def check_origins(decision: Decision, row: RowDescription, catalog: Catalog, identity: Identity, rules: Rules) -> None:
     """The tripwire: a masked column that the server names in its row description must be one that the lineage names.
 
     Raises:

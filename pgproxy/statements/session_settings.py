@@ -55,7 +55,7 @@ _ALLOWED = frozenset(
         " tcp_keepalives_interval tcp_keepalives_count tcp_user_timeout"
         # how values are written
         " timezone timezone_abbreviations datestyle intervalstyle extra_float_digits bytea_output lc_time lc_numeric"
-        " lc_monetary xmlbinary xmloption quote_all_identifiers default_text_search_config"
+        " lc_monetary xmlbinary xmloption lc_messages quote_all_identifiers default_text_search_config"
         # names; the server resolves them, and its tree says how
         " search_path"
         # transactions
