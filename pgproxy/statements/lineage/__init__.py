@@ -1,0 +1,5 @@
+"""Column lineage from the server's own analysed tree: which stored columns reach an output, a condition or a write."""
+
+from pgproxy.statements.lineage.trace import trace
+
+__all__ = ["trace"]

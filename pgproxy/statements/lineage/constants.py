@@ -1,0 +1,95 @@
+"""Constants of a tree as text: only what the server prints in a form that is the same on every machine it runs on."""
+
+from __future__ import annotations
+
+import struct
+from typing import Final
+
+from pgproxy.statements.tree import Node
+
+_TEXT_TYPES: Final = frozenset((25, 1042, 1043))
+_INTEGERS: Final = {21: "<h", 23: "<i", 20: "<q", 26: "<I"}
+_NAME, _UNKNOWN, _BOOL = 19, 705, 16
+_ARRAYS: Final = {1009: 25, 1015: 1043, 1014: 1042, 1005: 21, 1007: 23, 1016: 20}
+"""Array type → element type."""
+
+
+def constant_text(node: Node) -> str | None:
+    """The constant as SQL text, or None where its bytes cannot be read (or it is NULL)."""
+    datum = node["constvalue"]
+    if datum is None:
+        return None
+    return _scalar(node["consttype"], _bytes(datum))
+
+
+def constant_texts(node: Node) -> list[str] | None:
+    """The elements of a constant one-dimensional array, or None."""
+    datum = node["constvalue"]
+    element = _ARRAYS.get(node["consttype"])
+    if datum is None or element is None:
+        return None
+    return _array(_bytes(datum), element)
+
+
+def _bytes(datum: bytes) -> bytes:
+    # Printed as signed or unsigned bytes, depending on the machine.
+    return bytes(int(number) & 0xFF for number in datum[1:-1].split())
+
+
+def _scalar(type_oid: int, data: bytes) -> str | None:
+    if type_oid in _TEXT_TYPES:
+        content = _content(data)
+        return _decoded(content) if content is not None else None
+    if type_oid in _INTEGERS:
+        layout = _INTEGERS[type_oid]
+        return str(struct.unpack_from(layout, data)[0]) if len(data) >= struct.calcsize(layout) else None
+    if type_oid == _BOOL:
+        return "true" if data[:1] == b"\x01" else "false"
+    if type_oid in (_NAME, _UNKNOWN):
+        return _decoded(data.split(b"\0", 1)[0])
+    return None
+
+
+def _content(data: bytes) -> bytes | None:
+    """A variable-length value without its header, which is four bytes (length in all, shifted by two) here."""
+    if len(data) < 4:
+        return None
+    (header,) = struct.unpack_from("<I", data)
+    return data[4:] if header == len(data) << 2 else None
+
+
+def _array(data: bytes, element: int) -> list[str] | None:
+    content = _content(data)
+    if content is None or len(content) < 12:
+        return None
+    dimensions, nulls, type_oid = struct.unpack_from("<iiI", content)
+    if dimensions == 0:
+        return []
+    if dimensions != 1 or nulls != 0 or type_oid != element or len(content) < 20:
+        return None
+    (count,) = struct.unpack_from("<i", content, 12)
+    at = 20
+    texts: list[str] = []
+    for _ in range(count):
+        if element in _INTEGERS:
+            size = struct.calcsize(_INTEGERS[element])
+            piece: bytes | None = content[at : at + size]
+        else:
+            at = -(-at // 4) * 4
+            if at + 4 > len(content):
+                return None
+            size = struct.unpack_from("<I", content, at)[0] >> 2
+            piece = content[at : at + size]
+        text = _scalar(element, piece) if piece else None
+        if text is None:
+            return None
+        texts.append(text)
+        at += size
+    return texts
+
+
+def _decoded(data: bytes) -> str | None:
+    try:
+        return data.decode()
+    except UnicodeDecodeError:
+        return None

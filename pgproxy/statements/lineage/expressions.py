@@ -1,0 +1,482 @@
+"""The value of an expression: which stored columns go into it, and how.
+
+Every field of every node is walked: a node without a rule of its own is DERIVED from all expressions inside it, and a
+tag that is no expression is refused. Rules only say more exactly what a node keeps.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Final
+
+from pgproxy.catalog.model import FIRST_NORMAL_OID
+from pgproxy.statements.lineage import builtins
+from pgproxy.statements.lineage.constants import constant_text, constant_texts
+from pgproxy.statements.lineage.entries import Scope
+from pgproxy.statements.lineage.flow import (
+    NOTHING,
+    NULL,
+    Value,
+    alternatives,
+    derived,
+    influence,
+    influence_of,
+    joined_sources,
+    weakened,
+)
+from pgproxy.statements.lineage.refusals import refuse
+from pgproxy.statements.lineage.types import expression_type
+from pgproxy.statements.model import Form, Source, UseKind
+from pgproxy.statements.tree import Node
+
+if TYPE_CHECKING:
+    from pgproxy.statements.lineage.walk import Walk
+
+_EXTERNAL, _SUBLINK, _MULTI = 0, 2, 3
+"""paramkind (nodes/primnodes.h): $n, a column of the sublink's query, a column of SET (…) = (SELECT …)."""
+_EXISTS, _ALL, _ANY, _ROW_COMPARE, _EXPRESSION, _MULTI_EXPRESSION, _ARRAY = range(7)
+"""subLinkType."""
+
+_CASTS: Final = frozenset((1, 2))
+"""funcformat of an explicit and an implicit cast."""
+
+_TEXT, _VARCHAR = 25, 1043
+_SAME_TEXT: Final = frozenset((_TEXT, _VARCHAR))
+"""A relabelling between these changes no byte of the value, in text or binary format."""
+
+_ANY_EXPRESSION: Final = frozenset(
+    """
+    ARRAYCOERCEEXPR ARRAYEXPR BOOLEANTEST BOOLEXPR CASEWHEN COERCEVIAIO DISTINCTEXPR FIELDSTORE GROUPINGFUNC
+    JSONBEHAVIOR JSONCONSTRUCTOREXPR JSONEXPR JSONISPREDICATE JSONTABLEPATH JSONTABLEPATHSCAN JSONTABLESIBLINGJOIN
+    JSONVALUEEXPR MERGESUPPORTFUNC MINMAXEXPR NAMEDARGEXPR NEXTVALUEEXPR NULLIFEXPR NULLTEST OPEXPR ROWCOMPAREEXPR
+    SCALARARRAYOPEXPR SETTODEFAULT SQLVALUEFUNCTION SUBSCRIPTINGREF TARGETENTRY XMLEXPR
+    """.split()
+)
+"""Expressions without a rule, or whose rule falls back on the general one."""
+_NO_EXPRESSION: Final = frozenset(("ALIAS", "JSONFORMAT", "JSONRETURNING", "SORTGROUPCLAUSE"))
+"""Nodes inside expressions that hold none."""
+
+
+class Expressions:
+    def __init__(self, walk: Walk) -> None:
+        self._walk = walk
+        self._sublink_columns: list[list[Value]] = []
+        """Innermost last: the columns that PARAM of kind sublink stands for."""
+        self._placeholders: list[Value] = []
+        """Innermost last: what CASETESTEXPR stands for."""
+        self._rules: dict[str, Callable[[Node, Scope], Value]] = {
+            "VAR": self._var,
+            "CONST": self._const,
+            "PARAM": self._param,
+            "FUNCEXPR": self._function_call,
+            "OPEXPR": self._operator_call,
+            "AGGREF": self._aggregate,
+            "WINDOWFUNC": self._window_function,
+            "SUBLINK": lambda node, scope: self.sublink(node, scope, None),
+            "RELABELTYPE": self._relabel,
+            "COERCETODOMAIN": self._to_domain,
+            "COERCEVIAIO": self._via_text,
+            "COLLATEEXPR": lambda node, scope: weakened(self.value(node["arg"], scope), Form.WHOLE),
+            "CONVERTROWTYPEEXPR": self._convert_row,
+            "ARRAYCOERCEEXPR": self._array_coerce,
+            "CASEEXPR": self._case,
+            "CASETESTEXPR": self._placeholder,
+            "COALESCEEXPR": self._coalesce,
+            "ROWEXPR": self._row,
+            "FIELDSELECT": self._field,
+            "ARRAYEXPR": self._array,
+            "SUBSCRIPTINGREF": self._subscript,
+            "JSONCONSTRUCTOREXPR": self._json_constructor,
+            "RETURNINGEXPR": lambda node, scope: self.value(node["retexpr"], scope),
+            "GROUPINGFUNC": lambda node, scope: NOTHING,
+            "NEXTVALUEEXPR": self._next_value,
+        }
+
+    def value(self, node: Any, scope: Scope) -> Value:
+        """The value of an expression node.
+
+        Raises:
+            NotUnderstood: it is no expression.
+        """
+        if not isinstance(node, Node):
+            refuse("an expression that is no node")
+        rule = self._rules.get(node.tag)
+        if rule is not None:
+            return rule(node, scope)
+        if node.tag not in _ANY_EXPRESSION:
+            refuse(f"{node.tag} where an expression should be")
+        return self._general(node, scope)
+
+    def children(self, node: Node, scope: Scope, skipped: Iterable[str] = ()) -> list[Value]:
+        """The values of all expressions in the node's fields, except the skipped fields."""
+        found: list[Value] = []
+        for name, field in node.fields.items():
+            if name not in skipped and isinstance(field, (Node, list)):
+                self._collect(field, scope, found)
+        return found
+
+    def _collect(self, field: Any, scope: Scope, found: list[Value]) -> None:
+        if isinstance(field, list):
+            for item in field:
+                if isinstance(item, (Node, list)):
+                    self._collect(item, scope, found)
+        elif field.tag not in _NO_EXPRESSION:
+            found.append(self.value(field, scope))
+
+    def _general(self, node: Node, scope: Scope) -> Value:
+        for name in ("opno", "opnos"):
+            operators = node.get(name)
+            for oid in operators if isinstance(operators, list) else (operators,) if operators else ():
+                self._walk.functions.check_operator(oid)
+        if node.tag == "MINMAXEXPR" and self._has_unknown_order(node["minmaxtype"]):
+            self._walk.found_opaque("an order that is not built in")
+        return derived(*self.children(node, scope))
+
+    def _has_unknown_order(self, type_oid: int) -> bool:
+        """Greatest and least use the type's own comparison, which the tree does not name."""
+        found = self._walk.catalog.types.get(type_oid)
+        return type_oid >= FIRST_NORMAL_OID and (found is None or (found.kind == "b" and not found.element))
+
+    # Leaves
+
+    def _var(self, node: Node, scope: Scope) -> Value:
+        return self._walk.entries.value(scope, node)
+
+    def _const(self, node: Node, scope: Scope) -> Value:
+        if node["constisnull"]:
+            return NULL
+        text = constant_text(node)
+        if text is not None:
+            return Value(constants=frozenset((text,)))
+        return Value(constants=frozenset(constant_texts(node) or ()))
+
+    def _param(self, node: Node, scope: Scope) -> Value:
+        kind, number = node["paramkind"], node["paramid"]
+        if kind == _EXTERNAL:
+            return Value(constants=frozenset((f"${number}",)))
+        if kind == _SUBLINK and self._sublink_columns and 1 <= number <= len(self._sublink_columns[-1]):
+            return self._sublink_columns[-1][number - 1]
+        if kind == _MULTI:
+            columns = scope.multi_assignments.get(number >> 16)
+            if columns is not None and 1 <= number & 0xFFFF <= len(columns):
+                return columns[(number & 0xFFFF) - 1]
+        refuse("a parameter that stands for nothing here")
+
+    def _placeholder(self, node: Node, scope: Scope) -> Value:
+        if not self._placeholders:
+            refuse("a placeholder that stands for nothing here")
+        return self._placeholders[-1]
+
+    def with_placeholder(self, standing_for: Value, node: Any, scope: Scope) -> Value:
+        """The value of an expression in which CASETESTEXPR stands for another value."""
+        self._placeholders.append(standing_for)
+        try:
+            return self.value(node, scope)
+        finally:
+            self._placeholders.pop()
+
+    # Calls
+
+    def _function_call(self, node: Node, scope: Scope) -> Value:
+        oid = node["funcid"]
+        self._walk.functions.check(oid)
+        arguments = [self.value(argument, scope) for argument in node.nodes("args")]
+        return self._call(node, oid, node.nodes("args"), arguments, scope, is_set=node["funcretset"])
+
+    def _operator_call(self, node: Node, scope: Scope) -> Value:
+        self._walk.functions.check_operator(node["opno"])
+        arguments = [self.value(argument, scope) for argument in node.nodes("args")]
+        self.check_operator_call(node, arguments)
+        return self.operator_value(node, arguments, scope)
+
+    def check_operator_call(self, node: Node, arguments: Sequence[Value]) -> None:
+        self._walk.functions.check_call(self._operator_function(node), arguments, len(arguments))
+
+    def operator_value(self, node: Node, arguments: list[Value], scope: Scope) -> Value:
+        """The value of an operator whose operands were walked already."""
+        return self._call(
+            node, self._operator_function(node), node.nodes("args"), arguments, scope, is_set=node["opretset"]
+        )
+
+    def _operator_function(self, node: Node) -> int:
+        return self._walk.catalog.operators.get(node["opno"], 0)
+
+    def _call(
+        self, node: Node, oid: int, nodes: list[Any], arguments: list[Value], scope: Scope, *, is_set: bool
+    ) -> Value:
+        functions = self._walk.functions
+        functions.check_call(oid, arguments, len(arguments))
+        name = functions.name(oid)
+        if is_set:
+            self._walk.predicates.use(derived(*arguments), UseKind.RANGE, "function")
+        elif name in builtins.JSON_STEP and len(nodes) == 2:
+            return _at_path(arguments[0], _steps(nodes[1]), derived(*arguments))
+        elif node.get("funcformat") in _CASTS and arguments and arguments[0].constants is not None:
+            return Value(constants=arguments[0].constants, is_null=arguments[0].is_null)
+        elif name in builtins.KEEP_WHOLE and len(arguments) == 1:
+            return weakened(arguments[0], Form.WHOLE)
+        return derived(*arguments)
+
+    def _aggregate(self, node: Node, scope: Scope) -> Value:
+        """args and aggdirectargs are what is aggregated; order, DISTINCT and FILTER decide what comes of it."""
+        oid = node["aggfnoid"]
+        self._walk.functions.check(oid)
+        walk = self._walk
+        entries = [entry for entry in node.nodes("args")]
+        values = {entry["ressortgroupref"]: self.value(entry["expr"], scope) for entry in entries if entry["resjunk"]}
+        arguments: list[Value] = []
+        for entry in entries:
+            if not entry["resjunk"]:
+                argument = self.value(entry["expr"], scope)
+                arguments.append(argument)
+                values[entry["ressortgroupref"]] = argument
+        direct = [self.value(item, scope) for item in node.nodes("aggdirectargs")]
+        walk.functions.check_call(oid, [*arguments, *direct], len(arguments))
+        conditions: list[Value] = []
+        if node["aggfilter"] is not None:
+            conditions.append(walk.predicates.condition(node["aggfilter"], scope, "filter"))
+        orders = self._aggregate_order(node, values)
+        if oid == builtins.COUNT_ANY and len(arguments) == 1:
+            result = self._count(entries[0]["expr"], arguments[0])
+        else:
+            over = [weakened(value, Form.AGGREGATE).sources for value in (*arguments, *direct, *orders)]
+            result = Value(joined_sources(over))
+        return influence(result, derived(*conditions))
+
+    def _aggregate_order(self, node: Node, values: dict[int, Value]) -> list[Value]:
+        """What ORDER BY and DISTINCT inside an aggregate sort by.
+
+        In percentile_cont, rank and the like (aggkind o, h) the order is over the arguments, and the value is about it.
+        """
+        orders: list[Value] = []
+        for name, kind in (("aggorder", UseKind.ORDER), ("aggdistinct", UseKind.GROUP)):
+            for clause in node.nodes(name):
+                self.check_sort_clause(clause)
+                sorted_by = values.get(clause["tleSortGroupRef"])
+                if sorted_by is None:
+                    refuse("an aggregate sorted by nothing")
+                if node["aggkind"] == "n":
+                    self._walk.predicates.use(sorted_by, kind, "aggregate")
+                    orders.append(sorted_by)
+        return orders
+
+    def _count(self, node: Any, argument: Value) -> Value:
+        if isinstance(node, Node) and node.tag == "VAR" and node["varattno"] == 0:
+            return Value(frozenset(Source(source.column, Form.COUNT) for source in argument.sources))
+        return weakened(argument, Form.COUNT)
+
+    def _window_function(self, node: Node, scope: Scope) -> Value:
+        oid = node["winfnoid"]
+        self._walk.functions.check(oid)
+        arguments = [self.value(argument, scope) for argument in node.nodes("args")]
+        self._walk.functions.check_call(oid, arguments, len(arguments))
+        window = self._walk.queries.window(scope, node["winref"])
+        conditions = [self._walk.predicates.condition(node["aggfilter"], scope, "filter")]
+        conditions.extend(self.value(item, scope) for item in node.nodes("runCondition"))
+        name = self._walk.functions.name(oid)
+        if name in builtins.SAME_VALUE_WINDOWS:
+            first, *others = arguments
+            result = alternatives((first, others[1])) if len(others) == 2 else first
+            conditions.extend(others[:1])
+        elif oid == builtins.COUNT_ANY and len(arguments) == 1:
+            result = self._count(node["args"][0], arguments[0])
+        elif node["winagg"]:
+            result = Value(joined_sources([weakened(argument, Form.AGGREGATE).sources for argument in arguments]))
+        else:
+            result = derived(*arguments)
+        return influence(result, derived(window, *conditions))
+
+    def _next_value(self, node: Node, scope: Scope) -> Value:
+        self._walk.is_read_only = False
+        return NOTHING
+
+    def check_sort_clause(self, clause: Node) -> None:
+        """The functions behind the operators of a SORTGROUPCLAUSE."""
+        for name in ("eqop", "sortop"):
+            if clause[name]:
+                self._walk.functions.check_operator(clause[name])
+
+    # Sublinks
+
+    def sublink(self, node: Node, scope: Scope, context: str | None) -> Value:
+        """A subquery inside an expression.
+
+        Args:
+            context: where it stands as a condition; then its comparison is noted as a use. None: it is a value.
+        """
+        kind = node["subLinkType"]
+        with self._walk.collecting() as uses:
+            outputs = [output.value for output in self._walk.queries.select(node["subselect"], scope)]
+        implicit = influence_of(uses)
+        if kind == _MULTI_EXPRESSION:
+            scope.multi_assignments[node["subLinkId"]] = [influence(value, implicit) for value in outputs]
+            return NOTHING
+        if kind == _EXISTS:
+            return implicit
+        if kind == _EXPRESSION and len(outputs) == 1:
+            return influence(outputs[0], implicit) if implicit.sources else outputs[0]
+        if kind == _ARRAY and len(outputs) == 1:
+            return influence(derived(outputs[0]), implicit)
+        if kind not in (_ALL, _ANY, _ROW_COMPARE):
+            refuse("a subquery of unknown kind")
+        self._sublink_columns.append(outputs)
+        try:
+            if context is None:
+                outcome = self.value(node["testexpr"], scope)
+            else:
+                # Which rows the subquery has tells as much as the comparison does.
+                outcome = self._walk.predicates.condition(node["testexpr"], scope, context)
+        finally:
+            self._sublink_columns.pop()
+        return influence(derived(outcome, *outputs), implicit)
+
+    # Casts
+
+    def _relabel(self, node: Node, scope: Scope) -> Value:
+        argument = self.value(node["arg"], scope)
+        if not argument.sources:
+            return argument
+        before, after = (
+            self.base_type(expression_type(node["arg"], self._walk.catalog)),
+            self.base_type(node["resulttype"]),
+        )
+        if before == after or (before in _SAME_TEXT and after in _SAME_TEXT):
+            return argument
+        return derived(argument)
+
+    def _to_domain(self, node: Node, scope: Scope) -> Value:
+        argument = self.value(node["arg"], scope)
+        before, after = (
+            self.base_type(expression_type(node["arg"], self._walk.catalog)),
+            self.base_type(node["resulttype"]),
+        )
+        return argument if before == after else derived(argument)
+
+    def _via_text(self, node: Node, scope: Scope) -> Value:
+        """A cast by the text of the value: to text it is kept whole."""
+        argument = self.value(node["arg"], scope)
+        if not argument.sources:
+            return argument
+        is_text = self.base_type(node["resulttype"]) in _SAME_TEXT
+        return weakened(argument, Form.WHOLE) if is_text else derived(argument)
+
+    def _convert_row(self, node: Node, scope: Scope) -> Value:
+        # The row of a child as one of its parent: other attribute numbers, so what was known of them goes.
+        return replace(self.value(node["arg"], scope), fields=None)
+
+    def _array_coerce(self, node: Node, scope: Scope) -> Value:
+        argument = self.value(node["arg"], scope)
+        element = self.with_placeholder(argument, node["elemexpr"], scope)
+        outcome = derived(argument, element)
+        return replace(outcome, constants=argument.constants) if not outcome.sources else outcome
+
+    def _cast_types(self, node: Node) -> tuple[int, int]:
+        before = expression_type(node["arg"], self._walk.catalog)
+        return self.base_type(before), self.base_type(node["resulttype"])
+
+    def base_type(self, oid: int) -> int:
+        """The type under domains."""
+        for _ in range(32):
+            found = self._walk.catalog.types.get(oid)
+            if found is None or not found.base:
+                return oid
+            oid = found.base
+        return oid
+
+    # Choices
+
+    def _case(self, node: Node, scope: Scope) -> Value:
+        tested = None if node["arg"] is None else self.value(node["arg"], scope)
+        tests: list[Value] = []
+        branches: list[Value] = []
+        for when in node["args"]:
+            if tested is None:
+                tests.append(self._walk.predicates.condition(when["expr"], scope, "case"))
+            else:
+                self._placeholders.append(tested)
+                tests.append(self._walk.predicates.condition(when["expr"], scope, "case"))
+                self._placeholders.pop()
+            branches.append(self.value(when["result"], scope))
+        default = node["defresult"]
+        branches.append(NULL if default is None else self.value(default, scope))
+        return influence(alternatives(branches), derived(*tests))
+
+    def _coalesce(self, node: Node, scope: Scope) -> Value:
+        values = [self.value(argument, scope) for argument in node["args"]]
+        chosen = alternatives(values)
+        with_null = len(values) > 1 and any(value.is_null for value in values)
+        return weakened(chosen, Form.WHOLE) if with_null else chosen
+
+    # Parts and wholes
+
+    def _row(self, node: Node, scope: Scope) -> Value:
+        values = [self.value(argument, scope) for argument in node.nodes("args")]
+        return replace(derived(*values), fields=dict(enumerate(values, 1)))
+
+    def _field(self, node: Node, scope: Scope) -> Value:
+        row = self.value(node["arg"], scope)
+        if row.fields is not None:
+            field = row.fields.get(node["fieldnum"])
+            if field is not None:
+                return field
+        return derived(row)
+
+    def _array(self, node: Node, scope: Scope) -> Value:
+        values = [self.value(element, scope) for element in node.nodes("elements")]
+        outcome = derived(*values)
+        if not outcome.sources and all(value.constants is not None for value in values):
+            return Value(constants=frozenset().union(*(value.constants or () for value in values)))
+        return outcome
+
+    def _subscript(self, node: Node, scope: Scope) -> Value:
+        everything = derived(*self.children(node, scope, ("refexpr",)), *self._assigned_container(node, scope))
+        upper = node.nodes("refupperindexpr")
+        if node["refassgnexpr"] is not None or node.nodes("reflowerindexpr") or node["refexpr"] is None:
+            return everything
+        container = self.value(node["refexpr"], scope)
+        if self.base_type(node["refcontainertype"]) == _JSONB:
+            steps = [step for index in upper for step in (_steps(index) or [""])]
+            known = all(_steps(index) is not None for index in upper)
+            return _at_path(container, steps if known else None, derived(container, everything))
+        return derived(container, everything)
+
+    def _assigned_container(self, node: Node, scope: Scope) -> list[Value]:
+        if node["refassgnexpr"] is not None and node["refexpr"] is not None:
+            return [self.value(node["refexpr"], scope)]
+        return []
+
+    def _json_constructor(self, node: Node, scope: Scope) -> Value:
+        """JSON_OBJECT and the like: `coercion` works on the result of `func` or on the arguments."""
+        made = derived(*self.children(node, scope, ("coercion",)))
+        if node["coercion"] is None:
+            return made
+        return derived(made, self.with_placeholder(made, node["coercion"], scope))
+
+
+_JSONB: Final = 3802
+
+
+def _steps(node: Any) -> list[str] | None:
+    """The constant steps of a path: a key, an index or a constant array of them; None if it is not constant."""
+    if not isinstance(node, Node):
+        return None
+    if node.tag == "CONST":
+        text = constant_text(node)
+        return [text] if text is not None else constant_texts(node)
+    if node.tag == "ARRAYEXPR":
+        steps = [_steps(item) for item in node.nodes("elements")]
+        return [step[0] for step in steps if step] if all(step and len(step) == 1 for step in steps) else None
+    if node.tag in ("RELABELTYPE", "COERCEVIAIO"):
+        return _steps(node["arg"])
+    return None
+
+
+def _at_path(document: Value, steps: list[str] | None, otherwise: Value) -> Value:
+    """The part of a json document at a constant path."""
+    if not document.is_unchanged or not steps:
+        return otherwise
+    sources = frozenset(
+        Source(source.column, Form.DERIVED, (*(source.json_path or ()), *steps)) for source in document.sources
+    )
+    return Value(sources, is_unchanged=True)

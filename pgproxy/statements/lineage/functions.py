@@ -1,0 +1,99 @@
+"""Which functions may run, and which run code that nobody can read from here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from pgproxy.catalog.model import FIRST_NORMAL_OID, Function
+from pgproxy.errors import StatementDenied
+from pgproxy.statements.lineage import builtins
+from pgproxy.statements.lineage.flow import Value
+from pgproxy.statements.lineage.refusals import refuse
+
+if TYPE_CHECKING:
+    from pgproxy.statements.lineage.walk import Walk
+
+
+class Functions:
+    """Checks each function of a statement; what is not built in is reported as opaque, with all that it calls."""
+
+    def __init__(self, walk: Walk) -> None:
+        self._walk = walk
+        self._checked: set[int] = set()
+
+    def name(self, oid: int) -> str:
+        """The name of a built-in function, else ""."""
+        function = self._walk.catalog.functions.get(oid)
+        return function.name if function is not None and function.is_builtin else ""
+
+    def is_equality(self, operator: int) -> bool:
+        function = self._walk.catalog.operators.get(operator, 0)
+        return operator < FIRST_NORMAL_OID and self.name(function) in builtins.EQUALITY
+
+    def check(self, oid: int) -> None:
+        """One function, wherever it stands.
+
+        Raises:
+            StatementDenied: it is one that never runs.
+            NotUnderstood: it is not in the catalog.
+        """
+        if oid in self._checked:
+            return
+        self._checked.add(oid)
+        if self._walk.definition_depth:
+            # A stored view ran it when it was refreshed; only whether its body can be read matters now.
+            if oid >= FIRST_NORMAL_OID:
+                self._walk.found_opaque("a materialized view made by functions that are not built in")
+            return
+        function = self._function(oid)
+        if not function.is_builtin:
+            rights = ", with its owner's rights" if function.security_definer else ""
+            self._walk.found_opaque(f"function {function.schema}.{function.name} in {function.language}{rights}")
+        elif builtins.is_denied(function.name, 3):
+            _deny(function.name)
+        elif builtins.is_write(function.name):
+            self._walk.is_read_only = False
+        for called in function.calls:
+            if called >= FIRST_NORMAL_OID:
+                self.check(called)
+
+    def check_operator(self, oid: int) -> None:
+        if self._walk.definition_depth:
+            self.check(oid)
+        else:
+            self.check(self._of_operator(oid))
+
+    def check_call(self, oid: int, arguments: Iterable[Value], count: int) -> None:
+        """A call with these arguments; `check` has seen the function.
+
+        Raises:
+            StatementDenied: it takes effect where others can see it, and stored data goes into it.
+        """
+        if self._walk.definition_depth:
+            return
+        name = self.name(oid)
+        if builtins.is_denied(name, count):
+            _deny(name)
+        if builtins.is_denied_with_data(name) and any(value.sources for value in arguments):
+            _deny(name, "with data of a table")
+
+    def _of_operator(self, oid: int) -> int:
+        found = self._walk.catalog.operators.get(oid)
+        if found is None:
+            refuse("the statement reaches an operator that is not known yet")
+        return found
+
+    def _function(self, oid: int) -> Function:
+        function = self._walk.catalog.functions.get(oid)
+        if function is None:
+            refuse("the statement reaches a function that is not known yet")
+        return function
+
+
+def _deny(name: str, how: str = "") -> None:
+    raise StatementDenied(
+        f"function {name} is not allowed here {how}".rstrip(),
+        detail=f"rule builtin.function: pg_catalog.{name}",
+        hint="Leave the function out; it reaches data or settings beyond what a statement's text says.",
+    )

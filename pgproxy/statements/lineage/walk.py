@@ -1,0 +1,69 @@
+"""The state of one trace, and the parts that walk a tree together: range table, expressions, predicates, queries.
+
+What they share is here: the catalog and what was found so far.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from pgproxy.catalog.model import Catalog, Relation
+from pgproxy.statements.lineage.entries import Entries
+from pgproxy.statements.lineage.expressions import Expressions
+from pgproxy.statements.lineage.functions import Functions
+from pgproxy.statements.lineage.predicates import Predicates
+from pgproxy.statements.lineage.queries import Queries
+from pgproxy.statements.lineage.refusals import refuse
+from pgproxy.statements.model import Use, Write
+
+
+class Walk:
+    """One trace. `uses` is the collection that is open at the moment (`collecting`)."""
+
+    def __init__(self, catalog: Catalog, *, definition_depth: int = 0) -> None:
+        self.catalog = catalog
+        self.definition_depth = definition_depth
+        """How many stored views deep this walk is; 0: a statement of the client, views already expanded."""
+        self.uses: set[Use] = set()
+        self.writes: list[Write] = []
+        self.relations: set[int] = set()
+        self.written: set[int] = set()
+        self.opaque: dict[str, None] = {}
+        self.is_read_only = True
+        self.functions = Functions(self)
+        self.entries = Entries(self)
+        self.expressions = Expressions(self)
+        self.predicates = Predicates(self)
+        self.queries = Queries(self)
+
+    def for_definition(self) -> Walk:
+        """A walk over a stored view's tree: what it finds counts here only where it says so."""
+        inner = Walk(self.catalog, definition_depth=self.definition_depth + 1)
+        inner.opaque = self.opaque
+        return inner
+
+    def relation(self, oid: int) -> Relation:
+        found = self.catalog.relations.get(oid)
+        if found is None:
+            refuse("the statement reaches a relation that is not known yet")
+        return found
+
+    def found_opaque(self, phrase: str) -> None:
+        self.opaque[phrase] = None
+
+    @contextmanager
+    def collecting(self) -> Iterator[set[Use]]:
+        """A collection of the uses found inside; they count for the whole as well, at its end."""
+        with self.collecting_apart() as inner:
+            yield inner
+        self.uses |= inner
+
+    @contextmanager
+    def collecting_apart(self) -> Iterator[set[Use]]:
+        """As `collecting`, but the uses count for nothing yet."""
+        outer, self.uses = self.uses, set()
+        try:
+            yield self.uses
+        finally:
+            self.uses = outer
