@@ -19,20 +19,21 @@ Span = tuple[int, int]
 Finder = Callable[[str], Iterator[Span]]
 
 _URL = re.compile(
-    r"(?:https?|ftp|wss?|s3)://[^\s<>\"'\u2018\u2019\u201c\u201d]+|(?<![\w.])www\.[^\s<>\"'\u2018\u2019\u201c\u201d]+",
+    r"(?:https?|ftp|wss?|s3)://[^\s<>\"'\u2018\u2019\u201c\u201d]+|(?<!\w)www\.[^\s<>\"'\u2018\u2019\u201c\u201d]+",
     re.IGNORECASE,
 )
 _LOCAL = r"\w.!#$%&*+=?^`{|}~\-"
 _EMAIL = re.compile(rf"(?<![{_LOCAL}])[{_LOCAL}]+@[\w\-]+(?:\.[\w\-]+)*")
-_IBAN = re.compile(r"(?<![A-Za-z0-9])[A-Za-z]{2}[0-9]{2}(?:[ \-]?[A-Za-z0-9]){11,30}")
-_CARD_RUN = re.compile(r"(?<![0-9])[0-9](?:[ \-]?[0-9]){11,}")
-_SSN = re.compile(r"(?<!\d)\d{3}([ \-.]?)\d{2}\1\d{4}(?!\d)")
-_IPV4 = re.compile(r"(?<![0-9.])(?:[0-9]{1,3}\.){3}[0-9]{1,3}(?![0-9])")
+_SEPARATOR = r"[ \t\u00a0\u202f.\-\u2010-\u2013/]"
+_IBAN = re.compile(rf"(?<![A-Za-z0-9])[A-Za-z]{{2}}[0-9]{{2}}(?:{_SEPARATOR}?[A-Za-z0-9]){{11,30}}")
+_CARD_RUN = re.compile(rf"(?<![0-9])[0-9](?:{_SEPARATOR}{{0,2}}[0-9]){{11,}}")
+_SSN = re.compile(rf"(?<!\d)\d{{3}}({_SEPARATOR}?)\d{{2}}\1\d{{4}}(?!\d)")
+_IPV4 = re.compile(r"(?<![0-9])(?<![0-9]\.)(?:[0-9]{1,3}\.){3}[0-9]{1,3}(?![0-9])")
 _IPV6 = re.compile(
-    r"(?<![\w:])[0-9A-Fa-f]{0,4}:(?:[0-9A-Fa-f]{0,4}:){1,6}(?:(?:[0-9]{1,3}\.){3}[0-9]{1,3}|[0-9A-Fa-f]{0,4})"
+    r"(?<![0-9A-Fa-f:])[0-9A-Fa-f]{0,4}:(?:[0-9A-Fa-f]{0,4}:){1,7}(?:(?:[0-9]{1,3}\.){3}[0-9]{1,3}|[0-9A-Fa-f]{0,4})"
 )
-_MAC = re.compile(r"(?<![0-9A-Fa-f])[0-9A-Fa-f]{2}([:\-])(?:[0-9A-Fa-f]{2}\1){4}[0-9A-Fa-f]{2}(?![0-9A-Fa-f])")
-_PHONE = re.compile(r"(?:\+[ \t]?)?\(?\d(?:[ \t.\-/()]{0,3}\d){6,}")
+_MAC = re.compile(r"(?<![0-9A-Fa-f])[0-9A-Fa-f]{2}([:\-])(?:[0-9A-Fa-f]{2}\1){4,6}[0-9A-Fa-f]{2}(?![0-9A-Fa-f])")
+_PHONE = re.compile(r"(?:\+[ \t]?)?\(?\d(?:[ \t\u00a0\u202f.\-\u2010-\u2013/()]{0,3}\d){6,}")
 _DATE = re.compile(r"\d{4}-[01]\d-[0-3]\d(?:[ \t]+[0-2]?\d)?|[0-3]?\d([./])[0-3]?\d\1(?:19|20)\d\d(?:[ \t]+[0-2]?\d)?")
 _CARD_LENGTHS = (16, 15, 19, 18, 17, 14, 13, 12)
 _TRAILING = ".,;:!?)]}"
@@ -53,10 +54,10 @@ def _ibans(text: str) -> Iterator[Span]:
         at = found.start() + 1
         # The pattern runs on into following words: the longest beginning that passes is the number.
         for end in range(found.end(), found.start() + 14, -1):
-            iban = re.sub(r"[ \-]", "", text[found.start() : end]).upper()
+            iban = _bare(text[found.start() : end]).upper()
             if len(iban) < 15:
                 break
-            if text[end - 1] not in " -" and passes_iban(iban):
+            if text[end - 1].isalnum() and passes_iban(iban):
                 yield found.start(), end
                 at = end
                 break
@@ -87,8 +88,12 @@ def _card_length(text: str, places: list[int], first: int) -> int:
 
 def _addresses(text: str) -> Iterator[Span]:
     for found in sorted((*_IPV4.finditer(text), *_IPV6.finditer(text)), key=lambda found: found.start()):
-        if _is_address(found[0]):
-            yield found.span()
+        text_of = found[0]
+        # "ip:fe80::1." has a colon before it that is none of its own.
+        start = found.start() + (text_of.startswith(":") and not text_of.startswith("::"))
+        end = found.end() - (text_of.endswith(":") and not text_of.endswith("::"))
+        if _is_address(text[start:end]):
+            yield start, end
 
 
 def _is_address(text: str) -> bool:
@@ -120,7 +125,7 @@ def _card(keys: MaskingKeys) -> Callable[[str], str]:
     draw = keys.draw("scrub:credit_card")
 
     def replace(found: str) -> str:
-        real = re.sub(r"[ \-]", "", found)
+        real = _bare(found)
         keyed = textmasks.keyed_digits(draw, real.encode(), len(real) - 1).decode()
         return _spread(found, keyed + luhn_digit(keyed))
 
@@ -131,7 +136,7 @@ def _iban(keys: MaskingKeys) -> Callable[[str], str]:
     draw = keys.draw("scrub:iban")
 
     def replace(found: str) -> str:
-        real = re.sub(r"[ \-]", "", found).upper()
+        real = _bare(found).upper()
         account = _same_shape(draw, real, real[4:])
         return _spread(found, iban_with_check_digits(real[:2], account))
 
@@ -147,10 +152,14 @@ def _same_shape(draw: Draw, seed: str, text: str) -> str:
     )
 
 
+def _bare(found: str) -> str:
+    return "".join(filter(str.isalnum, found))
+
+
 def _spread(found: str, characters: str) -> str:
     """The characters in place of those of `found` that are no separators."""
     following = iter(characters)
-    return "".join(character if character in " -" else next(following) for character in found)
+    return "".join(next(following) if character.isalnum() else character for character in found)
 
 
 def _address(keys: MaskingKeys) -> Callable[[str], str]:

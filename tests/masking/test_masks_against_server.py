@@ -17,6 +17,9 @@ from tests.wire_formats.type_samples import SAMPLES, SETUP, STYLES
 
 BASE_TYPES = {"positive": "int4", "short_text": "varchar", "short_text[]": "varchar[]"}
 
+REREADABLE = {"DateStyle": "Postgres, MDY", "TimeZone": "<+0530>-05:30", "IntervalStyle": "iso_8601"}
+"""Servers before 18 do not read the abbreviations back that they write (LMT, the IST of India)."""
+
 Served = tuple[RawConnection, Mapping[int, Type]]
 
 
@@ -28,7 +31,7 @@ def served(database: Database) -> Iterator[Served]:
     connection.close()
 
 
-@pytest.mark.parametrize("style", (STYLES[0], STYLES[3]), ids=("ISO", "Postgres"))
+@pytest.mark.parametrize("style", (STYLES[0], REREADABLE), ids=("ISO", "Postgres"))
 @pytest.mark.parametrize("name", EVERY_MASK)
 def test_the_server_accepts_what_a_mask_gives(served: Served, name: str, style: dict[str, str]) -> None:
     raw, types = served
