@@ -29,10 +29,12 @@ from pgproxy.errors import (
     UpstreamUnreachable,
 )
 from pgproxy.masking.rewrite import rewrite_rows
+from pgproxy.policy.decision import Decision
+from pgproxy.policy.subject import subject_of
 from pgproxy.session.actions import Action, Close, Log, PauseClient, ResumeClient, SendClient, SendUpstream
 from pgproxy.session.context import SessionContext
 from pgproxy.session.notices import KeptLevel, is_tree, tree_text
-from pgproxy.session.opening import LEVEL_SETTING
+from pgproxy.session.opening import LEVEL_SETTING, is_for_analysis
 from pgproxy.session.pending import Pending, PendingQueue, Request
 from pgproxy.session.phases import TRANSITIONS, Phase
 from pgproxy.session.prepared import RESERVED_PREFIX, Portal, Prepared
@@ -47,7 +49,7 @@ from pgproxy.session.understanding import (
     understand,
 )
 from pgproxy.statements.grammar import SyntaxProblem, check_identifiers, split
-from pgproxy.statements.model import Handling, RawStatement
+from pgproxy.statements.model import Handling, RawStatement, StatementClass
 from pgproxy.statements.session_settings import KEPT, SettingVerdict, verdict
 from pgproxy.wire import asynchronous, framing, query, results
 
@@ -82,8 +84,23 @@ class Admitted:
 
     raw: RawStatement
     sql: str
+    decision: Decision | None = None
+    """Of a statement without a tree."""
+    passes_rows: bool = False
     kept_level: str | None = None
     renames: str | None = None
+
+    def prepared(self, name: str, rules_version: str) -> Prepared:
+        """As a prepared statement without a tree."""
+        return Prepared(
+            name,
+            self.raw,
+            decision=self.decision,
+            rules_version=rules_version,
+            passes_rows=self.passes_rows,
+            kept_level=self.kept_level,
+            renames=self.renames,
+        )
 
 
 class AnalysedSession:
@@ -104,6 +121,7 @@ class AnalysedSession:
         self._gate: Gate | None = None
         self._script: deque[Admitted] | None = None
         self._catalog_prepared = False
+        self._copies_in = False
         self._redacting = False
         self._status = "I"
         self._draining = False
@@ -182,9 +200,12 @@ class AnalysedSession:
     # From the client -------------------------------------------------------------------------------------------
 
     def _pump(self) -> None:
-        while self._inbox and self.phase in (Phase.READY, Phase.DISCARDING):
+        while self._inbox and (self.phase in (Phase.READY, Phase.DISCARDING) or self._copies_in):
             frame = self._inbox.popleft()
             self._inbox_bytes -= len(frame.data)
+            if self._copies_in:
+                self._on_copy(frame)
+                continue
             if self.phase is Phase.DISCARDING and frame.tag not in (b"S", b"X"):
                 continue
             handler = self._handlers.get(frame.tag)
@@ -227,8 +248,7 @@ class AnalysedSession:
         sent = frame.data
         if admitted.sql != raw.text:
             sent = query.Parse(message.statement_name, admitted.sql, message.parameter_type_oids).encode()
-        prepared = Prepared(message.statement_name, raw, kept_level=admitted.kept_level, renames=admitted.renames)
-        self._prepare(prepared, sent)
+        self._prepare(admitted.prepared(message.statement_name, self._context.rules().version), sent)
 
     def _prepare(self, prepared: Prepared, parse: bytes) -> None:
         """A statement without a tree: the name counts when the server says ParseComplete."""
@@ -318,7 +338,8 @@ class AnalysedSession:
         prepared = portal.prepared
         self._redacting = self._redacting or prepared.redacts
         portal.plan = prepared.plan(portal.result_formats, self._context.keys, self._parameters)
-        self._ask(Pending(Request.EXECUTE, portal=portal, prepared=prepared, then=then), sent)
+        pending = Pending(Request.EXECUTE, portal=portal, prepared=prepared, then=then, may_copy=prepared.may_copy)
+        self._ask(pending, sent)
 
     def _executed(self, prepared: Prepared) -> None:
         raw = prepared.raw
@@ -360,20 +381,38 @@ class AnalysedSession:
         self._send_upstream(frame.data)
 
     def _on_function_call(self, frame: framing.Frame) -> None:
-        self._refuse(
-            NotUnderstood(
-                "a function call message cannot be analysed",
-                detail="rule builtin.function_call",
-                hint="Call the function in a SELECT.",
-            )
-        )
-        self._enter(Phase.READY)
-        self._ask(Pending(Request.SYNC), query.Sync().encode())
+        call = RawStatement("", 0, StatementClass.FUNCTION_CALL, Handling.PASS, "FunctionCall")
+        try:
+            if self._has_masks():
+                raise NotUnderstood(
+                    "a function call message cannot be analysed",
+                    detail="rule builtin.function_call",
+                    hint="Call the function in a SELECT.",
+                )
+            decision_for_utility(call, self._context.identity, self._context.rules())
+        except ProxyError as error:
+            self._refuse(error)
+            self._enter(Phase.READY)
+            self._sync()
+            return
+        self._ask(Pending(Request.QUERY), frame.data)
 
     def _on_terminate(self, frame: framing.Frame) -> None:
         self._send_upstream(frame.data)
         self._enter(Phase.CLOSED)
         self._actions.append(Close())
+
+    def _on_copy(self, frame: framing.Frame) -> None:
+        """During COPY FROM STDIN the server takes data, its end, and ignores Flush and Sync."""
+        if frame.tag == b"X":
+            self._on_terminate(frame)
+        elif frame.tag in (b"c", b"f"):
+            self._copies_in = False
+            self._send_upstream(frame.data)
+        elif frame.tag == b"d":
+            self._send_upstream(frame.data)
+        elif frame.tag not in (b"H", b"S"):
+            raise MalformedMessage(f"unexpected message type {frame.tag[0]} during COPY from stdin")
 
     def _on_stray_copy(self, frame: framing.Frame) -> None:
         """COPY messages outside COPY are ignored, as the server does (it may have ended the COPY with an error)."""
@@ -397,15 +436,23 @@ class AnalysedSession:
             return
         is_plain = all(item.raw.handling is not Handling.ANALYSE and item.sql == item.raw.text for item in script)
         if is_plain:
-            self._ask(Pending(Request.QUERY, then=lambda: self._plain_query_done(script)), frame.data)
+            self._forward_query(script, frame.data)
             return
         self._script = deque(script)
         self._enter(Phase.RUNNING)
         self._next_statement()
 
-    def _plain_query_done(self, script: Sequence[Admitted]) -> None:
-        for item in script:
-            self._note_executed(item.raw)
+    def _forward_query(self, script: Sequence[Admitted], sent: bytes) -> None:
+        """A string of statements without a tree goes as it is."""
+
+        def then() -> None:
+            for item in script:
+                self._note_executed(item.raw)
+
+        self._redacting = self._redacting or any(item.decision and item.decision.redacts_errors for item in script)
+        passes_rows = bool(script) and all(item.passes_rows for item in script)
+        may_copy = passes_rows and all(item.raw.handling is Handling.REFUSE for item in script)
+        self._ask(Pending(Request.QUERY, then=then, may_copy=may_copy), sent)
 
     def _next_statement(self) -> None:
         """The next statement of the string; the last one ends it (`_execute_unnamed`)."""
@@ -416,7 +463,7 @@ class AnalysedSession:
         if raw.handling is Handling.ANALYSE:
             self._analyse(raw, "", (), parse, self._bind_unnamed)
             return
-        prepared = Prepared("", raw, kept_level=item.kept_level, renames=item.renames)
+        prepared = item.prepared("", self._context.rules().version)
         self._ask(Pending(Request.PARSE, visible=False, position_offset=raw.character_offset), parse)
         self._bind_unnamed(prepared)
 
@@ -459,20 +506,28 @@ class AnalysedSession:
             self._check_name(raw.forgets)
         if raw.handling is Handling.ANALYSE:
             return Admitted(raw, raw.text)
-        decision_for_utility(raw, self._context.identity, self._context.rules())
-        if raw.handling is Handling.REFUSE:
+        rules = self._context.rules()
+        decision = decision_for_utility(raw, self._context.identity, rules)
+        has_masks = self._has_masks()
+        if raw.handling is Handling.REFUSE and has_masks:
             raise NotUnderstood(raw.refusal, detail=f"rule builtin.{raw.statement_class}", hint=raw.hint)
         if raw.handling is Handling.SETTING and raw.setting is not None:
             setting = raw.setting
             answer = verdict(setting.name, setting.value)
-            answer.require()
+            if has_masks or is_for_analysis(setting.name):
+                answer.require()
             if answer.verdict is SettingVerdict.KEEP:
                 level = setting.value or self._context.client_min_messages
                 scope = "LOCAL " if setting.is_local else ""
-                return Admitted(raw, f"SET {scope}{LEVEL_SETTING} = '{KeptLevel.checked(level)}'", kept_level=level)
+                sql = f"SET {scope}{LEVEL_SETTING} = '{KeptLevel.checked(level)}'"
+                return Admitted(raw, sql, decision, kept_level=level)
         if raw.handling is Handling.SHOW and raw.setting is not None and raw.setting.name == KEPT:
-            return Admitted(raw, f"SHOW {LEVEL_SETTING}", renames=KEPT)
-        return Admitted(raw, raw.text)
+            return Admitted(raw, f"SHOW {LEVEL_SETTING}", decision, passes_rows=True, renames=KEPT)
+        return Admitted(raw, raw.text, decision, passes_rows=not has_masks or raw.handling is Handling.SHOW)
+
+    def _has_masks(self) -> bool:
+        """Whether this identity may have masked columns; if not, only the conditions of rules can refuse."""
+        return bool(subject_of(self._context.identity, self._context.rules()).masks)
 
     def _analyse(
         self,
@@ -499,8 +554,8 @@ class AnalysedSession:
             gate.announcement = announced(
                 gate.trees, gate.parameter_types, gate.row, self._context.catalog().server_version
             )
-        except ProxyError as error:
-            self._refuse_parsed(gate, error)
+        except NotUnderstood as error:
+            self._decide_by_text(gate, error)
             return
         if gate.announcement.is_known(self._context.catalog()):
             self._decide(gate, None)
@@ -551,6 +606,9 @@ class AnalysedSession:
             decision = decision_for(understanding, self._context.identity, rules)
             if gate.row is not None:
                 check_origins(decision, gate.row, understanding.catalog, self._context.identity, rules)
+        except NotUnderstood as error:
+            self._decide_by_text(gate, error)
+            return
         except ProxyError as error:
             self._refuse_parsed(gate, error)
             return
@@ -567,6 +625,20 @@ class AnalysedSession:
             )
         )
 
+    def _decide_by_text(self, gate: Gate, error: NotUnderstood) -> None:
+        """What could not be understood is refused under masks; without any, only what the text says can refuse it."""
+        rules = self._context.rules()
+        try:
+            if self._has_masks():
+                raise error
+            decision = decision_for_utility(gate.raw, self._context.identity, rules)
+        except ProxyError as refusal:
+            self._refuse_parsed(gate, refusal)
+            return
+        self._gate = None
+        admitted = Admitted(gate.raw, gate.raw.text, decision, passes_rows=True)
+        gate.resume(admitted.prepared(gate.name, rules.version))
+
     def _decide_again_if_rules_changed(self, prepared: Prepared) -> None:
         """Rules reload counts from the next statement, also for statements prepared before."""
         rules = self._context.rules()
@@ -576,7 +648,13 @@ class AnalysedSession:
             prepared.decision = decision_for(prepared.understanding, self._context.identity, rules)
             prepared.plans.clear()
         else:
-            decision_for_utility(prepared.raw, self._context.identity, rules)
+            prepared.decision = decision_for_utility(prepared.raw, self._context.identity, rules)
+            if prepared.passes_rows and prepared.raw.handling is not Handling.SHOW and self._has_masks():
+                raise NotUnderstood(
+                    "this statement was prepared under other rules and was not analysed",
+                    detail="rule builtin.rules_changed",
+                    hint="Prepare it again.",
+                )
         prepared.rules_version = rules.version
 
     # Refusing --------------------------------------------------------------------------------------------------
@@ -651,9 +729,10 @@ class AnalysedSession:
         head = self._pending.head
         if head is None:
             raise UpstreamUnreachable("the server answered what nobody asked")
+        if run.tag in COPY_TAGS:
+            self._on_copy_reply(run, head)
+            return
         if head.request is Request.QUERY:
-            if run.tag in COPY_TAGS:
-                raise UpstreamUnreachable("the server began a COPY that was not admitted")
             self._send_client(run.data)
             return
         expected = ANSWERS[head.request]
@@ -678,6 +757,15 @@ class AnalysedSession:
             self._send_client(data)
         if head.then is not None:
             head.then()
+
+    def _on_copy_reply(self, run: framing.Run, head: Pending) -> None:
+        if not head.may_copy or head.request not in (Request.QUERY, Request.EXECUTE):
+            raise UpstreamUnreachable("the server began a COPY that was not admitted")
+        if run.tag == b"G":
+            self._copies_in = True
+            if head.request is Request.EXECUTE:
+                self._pending.drop_syncs_behind_head()
+        self._send_client(run.data)
 
     def _described_row(self, prepared: Prepared, row: results.RowDescription, data: bytes) -> bytes:
         if prepared.renames is not None:
@@ -718,6 +806,7 @@ class AnalysedSession:
         error = asynchronous.ErrorResponse.decode(run.body)
         head = self._pending.head
         own = head.error if head is not None else None
+        self._copies_in = False
         if error.fields.get("V", "ERROR") != "ERROR":
             self._send_client(run.data)
             self._enter(Phase.CLOSED)
@@ -797,7 +886,7 @@ class AnalysedSession:
         return actions
 
 
-COPY_TAGS = frozenset((b"G", b"H", b"W", b"d", b"c"))
+COPY_TAGS = frozenset((b"G", b"H", b"d", b"c"))
 
 ANSWERS: dict[Request, frozenset[bytes]] = {
     Request.PARSE: frozenset((b"1",)),

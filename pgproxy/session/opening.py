@@ -14,6 +14,7 @@ from pgproxy.errors import SettingRefused
 from pgproxy.login.identity import Identity
 from pgproxy.policy.matching import is_transparent
 from pgproxy.policy.rules import Rules
+from pgproxy.policy.subject import subject_of
 from pgproxy.session.notices import KeptLevel
 from pgproxy.statements.session_settings import SettingVerdict, parse_options, verdict
 
@@ -46,6 +47,11 @@ class Opening:
     client_min_messages: str = "notice"
 
 
+def is_for_analysis(name: str) -> bool:
+    """A setting that no analysed session may change, masked columns or not."""
+    return name.lower() in ANALYSIS_SETTINGS or name.lower().startswith("debug_p")
+
+
 def open_session(
     requested: Mapping[str, str], identity: Identity, role: str, database: str, rules: Callable[[], Rules]
 ) -> Opening:
@@ -61,14 +67,16 @@ def open_session(
     others = {name: value for name, value in requested.items() if not name.startswith("_pq_.")}
     if is_transparent(identity, rules()):
         return Opening(identity, {**others, **parameters}, True)
-    if others.get("replication", "false").lower() not in ("", "false", "off", "no", "0"):
+    has_masks = bool(subject_of(identity, rules()).masks)
+    if has_masks and others.get("replication", "false").lower() not in ("", "false", "off", "no", "0"):
         raise SettingRefused("a replication connection shows every value", detail="rule builtin.replication")
     chosen = dict(parse_options(others.get("options", "")))
     chosen.update((name, value) for name, value in others.items() if name not in NOT_SETTINGS)
     level = "notice"
     for name, value in chosen.items():
         answer = verdict(name, value)
-        answer.require()
+        if has_masks or is_for_analysis(name):
+            answer.require()
         if answer.verdict is SettingVerdict.KEEP:
             level = KeptLevel.checked(value)
         else:

@@ -45,6 +45,8 @@ class Pending:
     """REFUSAL, or the proxy's own request: what the client is told when the server refuses it."""
     rows: list[bytes] | None = None
     """Where the DataRow frames of the proxy's own Execute are collected."""
+    may_copy: bool = False
+    """COPY data may pass under this request."""
     is_simple: bool = False
     """Describe of a simple Query's statement: NoData has no place in that protocol."""
     position_offset: int = 0
@@ -74,6 +76,13 @@ class PendingQueue:
 
     def pop(self) -> Pending:
         return self._queue.popleft()
+
+    def drop_syncs_behind_head(self) -> None:
+        """COPY FROM STDIN began: the server ignores a Sync that was sent before the data."""
+        head = self._queue.popleft()
+        while self._queue and self._queue[0].request is Request.SYNC:
+            self._queue.popleft()
+        self._queue.appendleft(head)
 
     def drop_until_sync(self) -> bool:
         """After an error: forget what the server now skips. False: no Sync was sent yet."""

@@ -31,6 +31,8 @@ class Prepared:
     row: RowDescription | None = None
     """Of an analysed statement; None where it returns no rows."""
     rules_version: str = ""
+    passes_rows: bool = False
+    """Without a tree: SHOW, or anything of an identity that has no masks."""
     kept_level: str | None = None
     """SET client_min_messages, kept by the proxy: the level that its execution sets."""
     renames: str | None = None
@@ -49,10 +51,12 @@ class Prepared:
 
     @property
     def may_return_rows(self) -> bool:
-        """Only an analysed statement and SHOW do."""
-        if self.is_analysed:
-            return self.row is not None
-        return self.raw is not None and self.raw.handling is Handling.SHOW
+        return self.row is not None if self.is_analysed else self.passes_rows
+
+    @property
+    def may_copy(self) -> bool:
+        """COPY of an identity that has no masks."""
+        return self.passes_rows and self.raw is not None and self.raw.handling is Handling.REFUSE
 
     def plan(
         self, result_formats: tuple[int, ...], keys: MaskingKeys, parameters: Mapping[str, str]

@@ -70,7 +70,7 @@ _ALLOWED = frozenset(
         " min_parallel_index_scan_size max_parallel_workers max_parallel_workers_per_gather"
         " max_parallel_maintenance_workers synchronize_seqscans gin_fuzzy_search_limit gin_pending_list_limit"
         " stats_fetch_consistency vacuum_cost_delay vacuum_cost_limit vacuum_cost_page_hit vacuum_cost_page_miss"
-        " vacuum_cost_page_dirty seed"
+        " vacuum_cost_page_dirty seed force_parallel_mode debug_parallel_query"
         # what dump and restore programs send
         " default_tablespace temp_tablespaces default_table_access_method default_toast_compression"
         " check_function_bodies escape_string_warning restrict_nonsystem_relation_kind"
