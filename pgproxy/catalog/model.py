@@ -51,7 +51,7 @@ class Relation:
     cascades: tuple[int, ...] = ()
     """Relations whose rows an UPDATE or DELETE here may change (foreign keys that cascade, set null or set default)."""
     write_functions: tuple[int, ...] = ()
-    """Functions that are not built in and run when a row is written: of checks, defaults and indexes."""
+    """Functions that are not built in and run when a row is written: of checks, generated columns and indexes."""
     definition: str = ""
     """The stored query tree (pg_rewrite.ev_action) of a materialized view, and of a view that one is made from."""
 

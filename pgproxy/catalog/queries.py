@@ -54,7 +54,7 @@ relations(oid) AS (
   SELECT u.oid
   FROM pg_catalog.unnest(ARRAY(SELECT f.oid FROM family AS f UNION SELECT n.oid FROM neighbours AS n)) AS u(oid)
 ),
--- Functions that are not built in and run when a row of the table is written: of checks, defaults and indexes.
+-- Functions that are not built in and run by themselves when a row is written. A default is in the tree when it runs.
 write_functions(relation, oid) AS (
   SELECT DISTINCT o.relation, COALESCE(p.oprcode::pg_catalog.oid, d.refobjid)
   FROM (
@@ -63,7 +63,10 @@ write_functions(relation, oid) AS (
     WHERE k.contype = 'c' OR k.contype = 'x'
     UNION ALL
     SELECT x.adrelid, 'pg_catalog.pg_attrdef'::pg_catalog.regclass, x.oid
-    FROM relations AS r JOIN pg_catalog.pg_attrdef AS x ON x.adrelid = r.oid
+    FROM relations AS r
+    JOIN pg_catalog.pg_attrdef AS x ON x.adrelid = r.oid
+    JOIN pg_catalog.pg_attribute AS a ON a.attrelid = r.oid AND a.attnum = x.adnum
+    WHERE a.attgenerated <> ''
     UNION ALL
     SELECT i.indrelid, 'pg_catalog.pg_class'::pg_catalog.regclass, i.indexrelid
     FROM relations AS r JOIN pg_catalog.pg_index AS i ON i.indrelid = r.oid

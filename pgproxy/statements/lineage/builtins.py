@@ -83,20 +83,20 @@ def is_write(name: str) -> bool:
     return _WRITES.fullmatch(name) is not None
 
 
-STATISTICS_OF_VALUES: Final = {
+SECRET_COLUMNS: Final = {
+    "pg_authid": frozenset(("rolpassword",)),
+    "pg_largeobject": frozenset(("data",)),
+    "pg_subscription": frozenset(("subconninfo",)),
+    "pg_user_mapping": frozenset(("umoptions",)),
+}
+"""Columns of system tables that hold secrets or users' data; so does their whole row."""
+HARMLESS_COLUMNS: Final = {
     "pg_statistic": frozenset(("starelid", "staattnum", "stainherit")),
     "pg_statistic_ext_data": frozenset(("stxoid", "stxdinherit")),
-    "pg_largeobject": frozenset(("loid", "pageno")),
-    "pg_authid": frozenset(
-        """
-        oid rolname rolsuper rolinherit rolcreaterole rolcreatedb rolcanlogin rolreplication rolbypassrls rolconnlimit
-        rolvaliduntil
-        """.split()
-    ),
-    "pg_user_mapping": frozenset(("oid", "umuser", "umserver")),
-    "pg_subscription": frozenset(("oid", "subdbid", "subname", "subowner", "subenabled")),
 }
-"""Columns of system tables that hold no data of users and no secret; the others are never read."""
+"""System tables that are samples of users' data, and the only columns of them that are not."""
 
-DENIED_FUNCTION_COLUMNS: Final = frozenset(((2022, 6),))
-"""(function OID, column): the text of other sessions' statements in pg_stat_get_activity."""
+STATEMENT_TEXTS: Final = 2022
+"""pg_stat_get_activity. Its columns are traced as if this OID were a table's (OIDs below 10000 are unique)."""
+STATEMENT_TEXT_COLUMN: Final = 6
+"""The text of other sessions' statements."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pgproxy.catalog.model import FIRST_NORMAL_OID, Relation
 from pgproxy.errors import StatementDenied
+from pgproxy.statements.lineage.builtins import STATEMENT_TEXTS
 from pgproxy.statements.lineage.flow import NOTHING, Value, alternatives, column_value, derived, row_value, union
 from pgproxy.statements.lineage.refusals import refuse
 from pgproxy.statements.model import ColumnId, Form, Source, Use, UseKind
@@ -17,9 +18,6 @@ if TYPE_CHECKING:
 
 RELATION, SUBQUERY, JOIN, FUNCTION, TABLE_FUNCTION, VALUES, CTE, RESULT, GROUP = 0, 1, 2, 3, 4, 5, 6, 8, 9
 """rtekind (nodes/parsenodes.h, RTEKind)."""
-
-STATEMENT_TEXTS: Final = 2022
-"""pg_stat_get_activity, whose column 6 is the text of other sessions' statements."""
 
 _OLD_ROW: Final = 1
 """varreturningtype (18): VAR_RETURNING_OLD."""
@@ -180,12 +178,25 @@ class Entries:
                 detail="rule builtin.relation: pg_toast",
             )
         self._walk.relations.add(oid)
+        if relation.kind == "m":
+            return self._only_when_named(lambda: self.relation_columns(oid))
         if relation.kind == "v":
             if self._walk.definition_depth:
-                return self._defined_columns(relation)
+                return self._only_when_named(lambda: self._defined_columns(relation))
             # The target of INSTEAD OF triggers, or (15) the row that a view's rule calls OLD or NEW: never scanned.
             return Columns(lambda attnum: refuse("a view that the server did not expand"), lambda: NOTHING)
         return self.relation_columns(oid)
+
+    def _only_when_named(self, make: Callable[[], Columns]) -> Columns:
+        """Columns made when one is named: on 15 a view's own rule lists the view itself, as OLD and NEW."""
+        made: list[Columns] = []
+
+        def columns() -> Columns:
+            if not made:
+                made.append(make())
+            return made[0]
+
+        return Columns(lambda attnum: columns().value(attnum), lambda: columns().value(0))
 
     def note_view(self, entry: Node) -> None:
         oid = entry.get("relid")
@@ -287,7 +298,9 @@ class Entries:
     def _table_function_columns(self, scope: Scope, entry: Node) -> Columns:
         """XMLTABLE and JSON_TABLE: every column may hold anything of the document, of paths and of defaults."""
         table = entry["tablefunc"]
-        value = derived(*self._walk.expressions.children(table, scope))
+        document = derived(self._walk.expressions.value(table["docexpr"], scope))
+        with self._walk.expressions.placeholder(document):
+            value = derived(document, *self._walk.expressions.children(table, scope, ("docexpr",)))
         self._walk.predicates.use(value, UseKind.RANGE, "function")
         return Columns.of({at: value for at in range(1, len(table.nodes("colnames")) + 1)})
 

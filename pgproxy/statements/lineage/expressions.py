@@ -6,7 +6,8 @@ tag that is no expression is refused. Rules only say more exactly what a node ke
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
@@ -152,7 +153,7 @@ class Expressions:
         return Value(constants=frozenset(constant_texts(node) or ()))
 
     def _param(self, node: Node, scope: Scope) -> Value:
-        kind, number = node["paramkind"], node["paramid"]
+        kind, number = int(node["paramkind"]), int(node["paramid"])
         if kind == _EXTERNAL:
             return Value(constants=frozenset((f"${number}",)))
         if kind == _SUBLINK and self._sublink_columns and 1 <= number <= len(self._sublink_columns[-1]):
@@ -168,11 +169,12 @@ class Expressions:
             refuse("a placeholder that stands for nothing here")
         return self._placeholders[-1]
 
-    def with_placeholder(self, standing_for: Value, node: Any, scope: Scope) -> Value:
-        """The value of an expression in which CASETESTEXPR stands for another value."""
+    @contextmanager
+    def placeholder(self, standing_for: Value) -> Iterator[None]:
+        """Inside, CASETESTEXPR stands for another value."""
         self._placeholders.append(standing_for)
         try:
-            return self.value(node, scope)
+            yield
         finally:
             self._placeholders.pop()
 
@@ -367,7 +369,8 @@ class Expressions:
 
     def _array_coerce(self, node: Node, scope: Scope) -> Value:
         argument = self.value(node["arg"], scope)
-        element = self.with_placeholder(argument, node["elemexpr"], scope)
+        with self.placeholder(argument):
+            element = self.value(node["elemexpr"], scope)
         outcome = derived(argument, element)
         return replace(outcome, constants=argument.constants) if not outcome.sources else outcome
 
@@ -394,9 +397,8 @@ class Expressions:
             if tested is None:
                 tests.append(self._walk.predicates.condition(when["expr"], scope, "case"))
             else:
-                self._placeholders.append(tested)
-                tests.append(self._walk.predicates.condition(when["expr"], scope, "case"))
-                self._placeholders.pop()
+                with self.placeholder(tested):
+                    tests.append(self._walk.predicates.condition(when["expr"], scope, "case"))
             branches.append(self.value(when["result"], scope))
         default = node["defresult"]
         branches.append(NULL if default is None else self.value(default, scope))
@@ -451,7 +453,8 @@ class Expressions:
         made = derived(*self.children(node, scope, ("coercion",)))
         if node["coercion"] is None:
             return made
-        return derived(made, self.with_placeholder(made, node["coercion"], scope))
+        with self.placeholder(made):
+            return derived(made, self.value(node["coercion"], scope))
 
 
 _JSONB: Final = 3802

@@ -27,7 +27,7 @@ _HANDLED: Final = frozenset(
     """
     cteList rtable rteperminfos jointree mergeActionList mergeJoinCondition targetList onConflict returningList
     groupClause groupingSets havingQual windowClause distinctClause sortClause limitOffset limitCount rowMarks
-    setOperations withCheckOptions
+    setOperations withCheckOptions constraintDeps
     """.split()
 )
 """Fields of a query that hold nodes and have a rule here. A query with any other is refused."""
@@ -242,7 +242,7 @@ class Queries:
         if conflict is not None:
             assigned = self._on_conflict(scope, target, conflict, assigned)
             changes_rows = changes_rows or conflict["action"] == _CONFLICT_UPDATE
-        self._runs_code(target, changes_rows)
+        self._runs_code(target, checks=command != DELETE, cascades=changes_rows)
         scope.assigned = assigned
         for check in query.nodes("withCheckOptions"):
             walk.predicates.condition(check["qual"], scope, "check")
@@ -273,7 +273,8 @@ class Queries:
             attnum = entry["resno"]
             # Inside an assignment to a part of a column, the placeholder is the column as it was.
             before = stored.value(attnum) if stored is not None else NOTHING
-            value = walk.expressions.with_placeholder(derived(before), entry["expr"], scope)
+            with walk.expressions.placeholder(derived(before)):
+                value = walk.expressions.value(entry["expr"], scope)
             known = assigned.get(attnum)
             assigned[attnum] = value if known is None else derived(known, value)
             walk.writes.append(Write(ColumnId(target, attnum), value.sources))
@@ -316,8 +317,8 @@ class Queries:
             together[attnum] = value if known is None else alternatives((known, value))
         return together
 
-    def _runs_code(self, target: int, changes_rows: bool) -> None:
-        """Triggers and functions that run by themselves when rows of the target are written."""
+    def _runs_code(self, target: int, *, checks: bool, cascades: bool) -> None:
+        """Triggers, and functions of checks, generated columns and indexes, run by themselves when rows are written."""
         walk = self._walk
         pending, seen = [target], set[int]()
         while pending:
@@ -328,10 +329,11 @@ class Queries:
             relation = walk.relation(oid)
             if relation.has_row_triggers:
                 walk.found_opaque(f"triggers of {relation.qualified_name}")
-            for function in relation.write_functions:
-                walk.functions.check(function)
+            if checks or oid != target:
+                for function in relation.write_functions:
+                    walk.functions.check(function)
             pending.extend(relation.children)
-            if changes_rows:
+            if cascades:
                 pending.extend(relation.cascades)
 
 

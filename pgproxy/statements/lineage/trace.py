@@ -6,8 +6,12 @@ from typing import Final
 
 from pgproxy.catalog.model import FIRST_NORMAL_OID, Catalog
 from pgproxy.errors import StatementDenied
-from pgproxy.statements.lineage.builtins import DENIED_FUNCTION_COLUMNS, STATISTICS_OF_VALUES
-from pgproxy.statements.lineage.entries import STATEMENT_TEXTS
+from pgproxy.statements.lineage.builtins import (
+    HARMLESS_COLUMNS,
+    SECRET_COLUMNS,
+    STATEMENT_TEXT_COLUMN,
+    STATEMENT_TEXTS,
+)
 from pgproxy.statements.lineage.queries import SELECT, Traced
 from pgproxy.statements.lineage.refusals import SIMPLER, refuse
 from pgproxy.statements.lineage.walk import Walk
@@ -97,10 +101,11 @@ def _check_system_columns(walk: Walk, outputs: list[Traced]) -> None:
 
 def _is_secret(catalog: Catalog, column: ColumnId) -> bool:
     if column.relation == STATEMENT_TEXTS:
-        return tuple(column) in DENIED_FUNCTION_COLUMNS
+        return column.attnum == STATEMENT_TEXT_COLUMN
     relation = catalog.relations.get(column.relation)
-    harmless = STATISTICS_OF_VALUES.get(relation.name) if relation is not None else None
-    if relation is None or harmless is None:
+    if relation is None:
         return False
     found = relation.column(column.attnum)
-    return found is None or found.name not in harmless
+    if relation.name in HARMLESS_COLUMNS:
+        return found is None or found.name not in HARMLESS_COLUMNS[relation.name]
+    return relation.name in SECRET_COLUMNS and (found is None or found.name in SECRET_COLUMNS[relation.name])
