@@ -93,7 +93,7 @@ class ProblemList:
 def nearest(word: str, known: Iterable[str]) -> str:
     """ "did you mean …?" for a word that is not known, or ""."""
     by_folded = {candidate.casefold(): candidate for candidate in known}
-    close = difflib.get_close_matches(word.casefold(), by_folded, n=1, cutoff=0.6)
+    close = difflib.get_close_matches(word.casefold(), by_folded, n=1, cutoff=0.65)
     return f"did you mean {by_folded[close[0]]}?" if close else ""
 
 

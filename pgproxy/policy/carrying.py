@@ -28,12 +28,14 @@ class Carried:
 
     column: ColumnId
     name: str
-    """"schema.table.column", whole rows "schema.table.*"."""
+    """"schema.table.column"; of a row without masked columns "schema.table.*"."""
     form: Form
     mask: ColumnMask | None
     json_path: tuple[str, ...] | None = None
     is_direct: bool = True
-    """Named by the statement itself, not reached through a generated column or a materialized view."""
+    """Named by the statement itself, not reached through a row, a generated column or a materialized view."""
+    row: str = ""
+    """"schema.table.*" where the statement names the whole row."""
 
     @property
     def is_outside_masked_paths(self) -> bool:
@@ -102,14 +104,15 @@ class Carrying:
     def _whole_row(self, relation: Relation, source: Source) -> Iterator[Carried]:
         """One for each masked column; else one for the row."""
         form = Form.COUNT if source.form is Form.COUNT else Form.ROW
+        row = f"{relation.qualified_name}.*"
         found = False
         for column in relation.columns:
             for carried in self.of_source(Source(ColumnId(relation.oid, column.attnum), form)):
                 if carried.mask is not None:
                     found = True
-                    yield Carried(source.column, carried.name, form, carried.mask, is_direct=False)
+                    yield Carried(source.column, carried.name, form, carried.mask, is_direct=False, row=row)
         if not found:
-            yield Carried(source.column, f"{relation.qualified_name}.*", form, None)
+            yield Carried(source.column, row, form, None, row=row)
 
     def _system_column(self, relation: Relation, source: Source) -> Carried:
         """tableoid tells the partition, which may be chosen by a masked column."""

@@ -201,14 +201,17 @@ def _opaque(lineage: Lineage) -> Iterator[Reason]:
 
 
 def _redacts_errors(lineage: Lineage, masked: Masked) -> bool:
-    """Whether an error may quote a masked value: the unit is the relation, with all that a write can reach from it."""
+    """Whether an error may quote a masked value.
+
+    The unit is the relation, not the column: a failing row is quoted whole. A write also reaches the relations tied
+    by foreign keys, whatever triggers do, and all of the inheritance tree.
+    """
     if not masked.subject.masks:
         return False
-    reached = lineage.relations | lineage.written_relations
-    near: set[int] = set(reached)
-    for oid in reached:
-        relation = masked.relation(oid)
-        near.update(relation.references, relation.children, relation.parents)
-        if relation.has_row_triggers and oid in lineage.written_relations:
-            return True
+    near = set(lineage.relations | lineage.written_relations)
+    for oid in lineage.written_relations:
+        for relation in masked.family(masked.relation(oid)):
+            if relation.has_row_triggers:
+                return True
+            near.update((relation.oid, *relation.references))
     return any(masked.has_masked_columns(oid) for oid in near)

@@ -34,10 +34,8 @@ def _reason_dict(reason: Reason) -> dict[str, object]:
 def as_text(decision: Decision) -> str:
     """Some lines and, where the statement gives rows, a table of its columns."""
     lines = [f"{decision.action.value}"]
-    for reason in decision.reasons:
-        lines.append(f"  {_reason_line(reason)}")
-        if reason.hint:
-            lines.append(f"    hint: {reason.hint}")
+    lines += [f"  {_reason_line(reason)}" for reason in decision.reasons]
+    lines += [f"  hint: {hint}" for hint in dict.fromkeys(reason.hint for reason in decision.reasons) if hint]
     lines += [f"  observed: {_reason_line(reason)}" for reason in decision.observed]
     if decision.tables:
         lines += ["", f"tables: {', '.join(decision.tables)}"]

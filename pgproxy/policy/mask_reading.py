@@ -108,22 +108,25 @@ class MaskReader:
         options = Fields(MappingNode(node.at, tuple(e for e in node.entries if e not in kinds)), "mask", self._problems)
         predicates = cast("Predicates | None", options.choice("predicates", PREDICATES))
         is_enforced = options.choice("enforce", ("observe",)) is None
+        known = [*PLAIN, *self._with_argument, "mask"]
+        for key, _ in kinds:
+            if key.text not in known:
+                names = [*known, *(OPTIONS if may_have_options else ())]
+                self._problems.error(key.at, f'unknown mask "{key.text}"', nearest_or_all(key.text, sorted(names)))
+        if any(key.text not in known for key, _ in kinds):
+            return None
         if len(kinds) != 1:
             what = "more than one mask" if kinds else "no mask"
             self._problems.error(kinds[1][0].at if kinds else node.at, f"{what} for one column", "e.g. {fake: email}")
             return None
-        (key, value) = kinds[0]
+        ((key, value),) = kinds
         mask: Mask | None
         if key.text == "mask":
             mask = self.mask(value)
         elif key.text in PLAIN:
             mask = self._without_argument(key, value)
-        elif key.text in self._with_argument:
-            mask = self._with_argument[key.text](value)
         else:
-            known = [*self.names, *(OPTIONS if may_have_options else ())]
-            self._problems.error(key.at, f'unknown mask "{key.text}"', nearest_or_all(key.text, known))
-            mask = None
+            mask = self._with_argument[key.text](value)
         return None if mask is None else ReadMask(mask, predicates, is_enforced)
 
     def _without_argument(self, key: TextNode, value: Node) -> Mask | None:

@@ -130,11 +130,15 @@ class Masked:
                 yield column, mask
 
     def has_masked_columns(self, oid: int) -> bool:
-        """Also true for a relation that is not known."""
+        """Also true for a relation that is not known, and for a materialized view: it holds what it was made from."""
         relation = self.catalog.relations.get(oid)
-        if relation is None:
+        if relation is None or relation.kind == "m":
             return bool(self.subject.masks)
         return next(self.masked_columns(relation), None) is not None
+
+    def family(self, relation: Relation) -> list[Relation]:
+        """The relation with its inheritance ancestors and descendants. Raises NotUnderstood."""
+        return [relation, *self._ancestors(relation), *self._descendants(relation)]
 
     def _claims(self, relation: Relation, name: str) -> list[MaskEntry]:
         """The most exact entries for a column of this relation's own rows; none where it is revealed."""

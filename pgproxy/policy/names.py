@@ -22,7 +22,7 @@ class Glob:
 
     text: str
     is_quoted: bool = False
-    """Written in double quotes: then `*` is a character of the name."""
+    """Its `*` is a character of the name, since the rule has it in double quotes."""
 
     @property
     def is_exact(self) -> bool:
@@ -133,7 +133,8 @@ def _parts(text: str) -> list[Glob]:
         if match is None:
             raise ValueError(f'"{text}" has an empty or unfinished name')
         quoted, plain = match.groups()
-        parts.append(Glob(plain) if plain is not None else Glob(quoted.replace('""', '"'), is_quoted=True))
+        name = plain or quoted.replace('""', '"')
+        parts.append(Glob(name, is_quoted=plain is None and "*" in name))
         at = match.end()
         if at == len(text):
             return parts
@@ -143,6 +144,6 @@ def _parts(text: str) -> list[Glob]:
 
 
 def _written(glob: Glob) -> str:
-    if glob.is_quoted and ("." in glob.text or "*" in glob.text or '"' in glob.text):
+    if glob.is_quoted or "." in glob.text or '"' in glob.text:
         return '"' + glob.text.replace('"', '""') + '"'
     return glob.text

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from pgproxy.catalog.model import Catalog
@@ -42,11 +42,11 @@ class Judged:
 def judge(output: Output, carrying: Carrying, defaults: Defaults, catalog: Catalog) -> Judged:
     """Raises NotUnderstood."""
     carried = carrying.of_sources(output.sources)
-    lineage = tuple(sorted({one.name for one in carried}))
+    lineage = tuple(sorted({one.row or one.name for one in carried}))
     columns = {source.column for source in output.sources} | {one.column for one in carried}
     origins = frozenset((column.relation, column.attnum) for column in columns)
     masked = [c for c in carried if c.mask is not None and not _is_clean(c, defaults)]
-    denials = tuple(reason for one in masked if (reason := _denial(output, one, defaults)) is not None)
+    denials = tuple(_denials(output, masked, defaults))
     mask = _mask(output, masked, carried, defaults, catalog) if masked else None
     column = OutputColumn(output.name, output.type_oid, lineage, mask, origins)
     reasons = () if mask is None else tuple(_mask_reason(one, mask) for one in masked)
@@ -96,26 +96,27 @@ def _type_of(carried: Carried, catalog: Catalog) -> int:
     return 0 if column is None else column.type_oid
 
 
-def _denial(output: Output, carried: Carried, defaults: Defaults) -> Reason | None:
-    mask = carried.mask
-    assert mask is not None
-    match carried.form:
-        case Form.ROW:
-            return Reason(
-                mask.rule,
-                f'result column "{output.name}" is a whole row, and {carried.name} is masked',
-                mask.where,
-                "List the columns that you need instead of the whole row.",
-            )
-        case Form.WHOLE | Form.DERIVED if defaults.derived == "deny":
-            return Reason(
-                mask.rule,
-                f'result column "{output.name}" is an expression over {carried.name}, which is masked',
-                mask.where,
-                "Select the column itself: it comes back masked.",
-            )
-        case _:
-            return None
+def _denials(output: Output, masked: Sequence[Carried], defaults: Defaults) -> Iterator[Reason]:
+    rows = [one for one in masked if one.form is Form.ROW]
+    if rows:
+        mask = rows[0].mask
+        assert mask is not None
+        names = ", ".join(one.name for one in rows)
+        yield Reason(
+            mask.rule,
+            f'result column "{output.name}" is a whole row with masked columns: {names}',
+            mask.where,
+            "List the columns that you need instead of the whole row.",
+        )
+    if defaults.derived == "deny":
+        for one in masked:
+            if one.form in (Form.WHOLE, Form.DERIVED) and one.mask is not None:
+                yield Reason(
+                    one.mask.rule,
+                    f'result column "{output.name}" is an expression over {one.name}, which is masked',
+                    one.mask.where,
+                    "Select the column itself: it comes back masked.",
+                )
 
 
 def _mask_reason(carried: Carried, mask: Mask) -> Reason:

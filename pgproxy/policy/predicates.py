@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from pgproxy.policy.carrying import WHOLE_ROW, Carried, Carrying
+from pgproxy.policy.carrying import Carried, Carrying
 from pgproxy.policy.decision import Reason
 from pgproxy.policy.masks import Mask
-from pgproxy.policy.rules import Defaults
+from pgproxy.policy.rules import Defaults, Predicates
 from pgproxy.statements.model import ColumnId, Form, Source, Use, UseKind, Write
 
 _UNBOUNDED_CONTEXTS = frozenset({"function", "limit", "window"})
@@ -22,14 +22,15 @@ def use_denials(use: Use, carrying: Carrying) -> Iterator[Reason]:
         if one.mask is not None and (hint := _objection(use, one, here, there)):
             yield Reason(
                 one.mask.rule,
-                f"{one.name} is masked and cannot be used {_place(use)}",
+                f"{one.name} is masked and cannot be used {_place(use, one.mask.predicates)}",
                 one.mask.where,
                 hint,
             )
 
 
 def _carried(column: ColumnId, carrying: Carrying) -> list[Carried]:
-    return list(carrying.of_source(Source(column, Form.COPY)))
+    """What a column holds; a stored count of masked values is no masked value."""
+    return [one for one in carrying.of_source(Source(column, Form.COPY)) if one.form is not Form.COUNT]
 
 
 def _objection(use: Use, one: Carried, here: list[Carried], there: list[Carried]) -> str:
@@ -49,7 +50,7 @@ def _beyond_equality(use: Use, one: Carried, here: list[Carried], there: list[Ca
         # PARTITION BY tells what GROUP BY does: which values are equal.
         use.context == "window" and use.kind is UseKind.GROUP
     )
-    kind = use.kind if one.is_direct and one.column.attnum != WHOLE_ROW and not is_unbounded else UseKind.RANGE
+    kind = use.kind if one.is_direct and not is_unbounded else UseKind.RANGE
     match kind:
         case UseKind.NULL_TEST | UseKind.LITERAL | UseKind.GROUP:
             return ""
@@ -59,7 +60,7 @@ def _beyond_equality(use: Use, one: Carried, here: list[Carried], there: list[Ca
         case UseKind.ORDER:
             return "Order by columns that are not masked."
         case UseKind.RANGE:
-            return "Compare the column itself with = or IN; <, LIKE, BETWEEN and expressions need predicates: allow."
+            return "Compare the column itself with = or IN in WHERE; anything else needs predicates: allow."
 
 
 def _mask(carried: Carried) -> Mask | None:
@@ -81,9 +82,10 @@ _PLACES = {
 }
 
 
-def _place(use: Use) -> str:
+def _place(use: Use, level: Predicates) -> str:
     place = _PLACES.get(use.context, f"in {use.context}")
-    return f"{place} this way" if use.kind is not UseKind.ORDER else place
+    has_other_ways = level == "equality" and use.kind is not UseKind.ORDER and use.context not in _UNBOUNDED_CONTEXTS
+    return f"{place} this way" if has_other_ways else place
 
 
 def write_denials(write: Write, carrying: Carrying, defaults: Defaults) -> Iterator[Reason]:
@@ -99,7 +101,7 @@ def write_denials(write: Write, carrying: Carrying, defaults: Defaults) -> Itera
             continue
         yield Reason(
             one.mask.rule,
-            f"{one.name} is masked and would be stored in {target.name}, which does not have the same mask",
+            f"{one.name} is masked, and in {target.name} it would not stay masked the same",
             one.mask.where,
             "Write constants, columns that are not masked, or the column into one with the same mask.",
         )
