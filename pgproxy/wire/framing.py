@@ -12,7 +12,7 @@ libpq/libpq.h for the limits.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from struct import Struct
 
@@ -88,6 +88,14 @@ class Run:
     def body(self) -> bytes:
         """Of a run of exactly one whole message."""
         return self.data[HEADER_BYTES:]
+
+    def frames(self) -> Iterator[Frame]:
+        """The messages one by one; of a run of whole messages."""
+        at = 0
+        for _ in range(self.count):
+            end = at + 1 + _read_header(self.data, at)[1]
+            yield Frame(self.tag, self.data[at:end])
+            at = end
 
 
 class FrontendScanner:

@@ -107,6 +107,8 @@ def test_server_runs_hold_every_byte_once_in_order(
             assert (run.count, run.remaining, run.is_continuation) == (1, 0, False)
         if threshold is None:
             assert not run.remaining and run.count
+    if threshold is None:
+        assert [frame.data for run in runs for frame in run.frames()] == messages
 
 
 def test_rows_of_a_chunk_are_one_run() -> None:
