@@ -15,9 +15,6 @@ from pgproxy.policy.masks import Json
 from pgproxy.policy.matching import ColumnMask, Masked
 from pgproxy.statements.model import ColumnId, Form, Source
 
-Derived = Mapping[tuple[int, int], frozenset[Source]]
-"""(materialized view OID, attribute number) → what the column was made from."""
-
 WHOLE_ROW = 0
 TABLEOID = -6
 
@@ -48,12 +45,12 @@ class Carried:
 class Carrying:
     """
     Args:
-        derived: lineage of materialized views.
+        materialized: what the columns of materialized views were made from.
     """
 
-    def __init__(self, masked: Masked, derived: Derived) -> None:
+    def __init__(self, masked: Masked, materialized: Mapping[ColumnId, frozenset[Source]]) -> None:
         self._masked = masked
-        self._derived = derived
+        self._materialized = materialized
 
     def of_sources(self, sources: Iterable[Source]) -> list[Carried]:
         """In a stable order. Raises NotUnderstood."""
@@ -92,7 +89,7 @@ class Carrying:
             return frozenset(Source(ColumnId(relation.oid, attnum), Form.DERIVED) for attnum in generated_from)
         if relation.kind != "m":
             return None
-        known = self._derived.get((column.relation, column.attnum))
+        known = self._materialized.get(column)
         if known is None:
             raise NotUnderstood(
                 f"materialized view not analysed: what {relation.qualified_name}.{name} was made from is not known",

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 
 from pgproxy.catalog.model import Catalog
 from pgproxy.login.identity import Identity
-from pgproxy.policy.carrying import Carrying, Derived
+from pgproxy.policy.carrying import Carrying
 from pgproxy.policy.conditions import Touched, applies, touched_columns
 from pgproxy.policy.decision import Action, Decision, OutputColumn, Reason
 from pgproxy.policy.mask_text import mask_text
@@ -18,12 +18,10 @@ from pgproxy.policy.matching import Masked, Pins
 from pgproxy.policy.outputs import judge
 from pgproxy.policy.predicates import use_denials, write_denials
 from pgproxy.policy.rules import Approval, Denial, Rules
-from pgproxy.policy.secrets import secret_denials
 from pgproxy.policy.subject import Subject, subject_of
 from pgproxy.statements.model import Facts, Form, Handling, Lineage, RawStatement, Source
 
 _NO_PINS: Pins = {}
-_NOTHING_DERIVED: Derived = {}
 
 
 def decide(
@@ -34,7 +32,6 @@ def decide(
     catalog: Catalog,
     *,
     pins: Pins = _NO_PINS,
-    derived: Derived = _NOTHING_DERIVED,
     estimated_rows: float | None = None,
 ) -> Decision:
     """Decide one analysed statement.
@@ -42,7 +39,6 @@ def decide(
     Args:
         catalog: must know every relation of the lineage, with ancestors and descendants.
         pins: entries that covered a column when it was first seen, for columns renamed since.
-        derived: what the columns of materialized views were made from.
         estimated_rows: the planner's; None: not known.
 
     Raises:
@@ -50,7 +46,7 @@ def decide(
     """
     subject = subject_of(identity, rules)
     masked = Masked(subject, catalog, pins)
-    carrying = Carrying(masked, derived)
+    carrying = Carrying(masked, lineage.materialized)
     judged = [judge(output, carrying, rules.defaults, catalog) for output in lineage.outputs]
 
     touched = Touched.by_lineage(
@@ -64,7 +60,6 @@ def decide(
     holds = list(_matching(subject.approvals, touched, "held by rule"))
     if subject.masks:
         denials += _view_denials(lineage, masked)
-        denials += secret_denials(lineage, masked)
         denials += [reason for one in judged for reason in one.denials]
         denials += [reason for use in sorted(lineage.uses, key=repr) for reason in use_denials(use, carrying)]
         denials += [r for write in lineage.writes for r in write_denials(write, carrying, rules.defaults)]
@@ -203,15 +198,20 @@ def _opaque(lineage: Lineage) -> Iterator[Reason]:
 def _redacts_errors(lineage: Lineage, masked: Masked) -> bool:
     """Whether an error may quote a masked value.
 
-    The unit is the relation, not the column: a failing row is quoted whole. A write also reaches the relations tied
-    by foreign keys, whatever triggers do, and all of the inheritance tree.
+    The unit is the relation, not the column: a failing row is quoted whole. A write also reaches the inheritance tree,
+    what it cascades to, the relations that foreign keys tie to all of these, and whatever triggers do.
     """
     if not masked.subject.masks:
         return False
-    near = set(lineage.relations | lineage.written_relations)
-    for oid in lineage.written_relations:
-        for relation in masked.family(masked.relation(oid)):
-            if relation.has_row_triggers:
-                return True
-            near.update((relation.oid, *relation.references))
-    return any(masked.has_masked_columns(oid) for oid in near)
+    near = set(lineage.relations)
+    changed = set(lineage.written_relations)
+    queue = list(changed)
+    while queue:
+        relation = masked.catalog.relations.get(queue.pop())
+        if relation is None or relation.has_row_triggers:
+            return True
+        more = {one.oid for one in masked.family(relation)}.union(relation.cascades) - changed
+        changed |= more
+        queue.extend(more)
+        near.update(relation.references)
+    return any(masked.has_masked_columns(oid) for oid in near | changed)

@@ -16,7 +16,7 @@ _UNBOUNDED_CONTEXTS = frozenset({"function", "limit", "window"})
 
 def use_denials(use: Use, carrying: Carrying) -> Iterator[Reason]:
     """What speaks against a use. Raises NotUnderstood."""
-    here = _carried(use.column, carrying)
+    here = _carried(use.column, carrying, use.json_path)
     there = [] if use.other is None else _carried(use.other, carrying)
     for one in (*here, *there):
         if one.mask is not None and (hint := _objection(use, one, here, there)):
@@ -28,9 +28,10 @@ def use_denials(use: Use, carrying: Carrying) -> Iterator[Reason]:
             )
 
 
-def _carried(column: ColumnId, carrying: Carrying) -> list[Carried]:
+def _carried(column: ColumnId, carrying: Carrying, json_path: tuple[str, ...] | None = None) -> list[Carried]:
     """What a column holds; a stored count of masked values is no masked value."""
-    return [one for one in carrying.of_source(Source(column, Form.COPY)) if one.form is not Form.COUNT]
+    carried = carrying.of_source(Source(column, Form.COPY, json_path))
+    return [one for one in carried if one.form is not Form.COUNT and not one.is_outside_masked_paths]
 
 
 def _objection(use: Use, one: Carried, here: list[Carried], there: list[Carried]) -> str:

@@ -6,7 +6,6 @@ import re
 from collections.abc import Mapping
 
 from pgproxy.catalog.model import Catalog, Column, Relation, Type
-from pgproxy.policy.carrying import Derived
 from pgproxy.statements.model import (
     ColumnId,
     Facts,
@@ -44,6 +43,7 @@ def relation(
     parents: tuple[int, ...] = (),
     children: tuple[int, ...] = (),
     references: tuple[int, ...] = (),
+    cascades: tuple[int, ...] = (),
     generated: Mapping[str, str] | None = None,
     is_temporary: bool = False,
     has_row_triggers: bool = False,
@@ -70,6 +70,7 @@ def relation(
         parents=parents,
         children=children,
         references=references,
+        cascades=cascades,
         is_temporary=is_temporary,
         has_row_triggers=has_row_triggers,
     )
@@ -88,6 +89,9 @@ RELATIONS = [
         references=(20001, 20004),
     ),
     relation(20003, "products", "id int, sku text, name text, price numeric"),
+    relation(20050, "regions", "id int", cascades=(20051,)),
+    relation(20051, "offices", "id int, region int", cascades=(20052,)),
+    relation(20052, "desks", "id int, office int", references=(20001,)),
     relation(20004, "order_items", "order_id int, product_id int, quantity int", references=(20002,)),
     relation(20005, "user_directory", "id int, name text, email text", kind="v"),
     relation(20006, "user_stats", "email text, orders bigint", kind="m"),
@@ -103,10 +107,7 @@ RELATIONS = [
     relation(20031, "visits_a", "id int, ip text, at timestamptz", parents=(20030,)),
     relation(20032, "visits_b", "id int, ip text, at timestamptz", parents=(20030,)),
     relation(20040, "orphan", "id int, email text", parents=(29999,)),
-    relation(2619, "pg_statistic", "starelid oid", schema="pg_catalog"),
-    relation(1260, "pg_authid", "oid oid, rolname text, rolpassword text", schema="pg_catalog"),
     relation(1259, "pg_class", "oid oid, relname text", schema="pg_catalog"),
-    relation(2830, "pg_toast_2619", "chunk_id oid", schema="pg_toast", kind="t"),
 ]
 CATALOG = Catalog(
     server_version=18,
@@ -116,13 +117,13 @@ CATALOG = Catalog(
 BY_NAME = {one.name: one for one in RELATIONS}
 SYSTEM_ATTRIBUTES = {"ctid": -1, "tableoid": -6, "*": 0}
 
-DERIVED: Derived = {
-    (20006, 1): frozenset({Source(ColumnId(20001, 3), Form.COPY)}),
-    (20006, 2): frozenset({Source(ColumnId(20002, 1), Form.COUNT)}),
+MATERIALIZED = {
+    ColumnId(20006, 1): frozenset({Source(ColumnId(20001, 3), Form.COPY)}),
+    ColumnId(20006, 2): frozenset({Source(ColumnId(20002, 1), Form.COUNT)}),
 }
 
 _SOURCE = re.compile(r"(?P<form>\w+) (?P<column>\S+)(?: at (?P<path>\S+))?")
-_USE = re.compile(r"(?P<kind>\w+) (?P<column>\S+)(?: = (?P<other>\S+))? in (?P<context>\w+)")
+_USE = re.compile(r"(?P<kind>\w+) (?P<column>\S+)(?: = (?P<other>\S+))?(?: at (?P<path>\S+))? in (?P<context>\w+)")
 
 
 def column(text: str) -> ColumnId:
@@ -144,7 +145,8 @@ def use(text: str) -> Use:
     match = _USE.fullmatch(text)
     assert match, text
     other = column(match["other"]) if match["other"] else None
-    return Use(column(match["column"]), UseKind(match["kind"]), match["context"], other)
+    path = tuple(match["path"].split("/")) if match["path"] else None
+    return Use(column(match["column"]), UseKind(match["kind"]), match["context"], other, json_path=path)
 
 
 def sources(written: object) -> frozenset[Source]:
@@ -189,6 +191,7 @@ def lineage(case: Mapping[str, object]) -> Lineage:
         frozenset(reached | targets),
         opaque=tuple(str(what) for what in listed("opaque")),
         is_read_only=not targets,
+        materialized=MATERIALIZED if case.get("definitions") == "known" else {},
     )
 
 

@@ -72,15 +72,15 @@ def test_names_that_the_configuration_does_not_have(tmp_path: Path, monkeypatch:
         "r.yaml:11:24: error: a second mask for public.users.email (the first is in r.yaml:10)",
         'r.yaml:13:10: error: no identity "agents"',
         'r.yaml:13:5: error: tests: no rule "dd" (did you mean d?)',
-        'r.yaml:1:15: error: no identity or group "agent" (did you mean agents?)',
-        'r.yaml:1:56: error: no identity or group "*"',
+        'r.yaml:1:16: error: no identity or group "agent" (did you mean agents?)',
+        'r.yaml:1:61: error: no identity or group "*"',
         'r.yaml:3:35: error: no identity or group "agentz" (did you mean agents?)',
         'r.yaml:3:56: error: no reviewer or group of reviewers "secrity" (did you mean security?)',
         'r.yaml:3:70: error: no reviewer or group of reviewers "role:x"',
         "r.yaml:4:5: error: approvals.b: quorum 3, but 2 may decide",
-        'r.yaml:6:36: error: no identity or group "support_agent" (did you mean support-agent?)',
+        'r.yaml:6:35: error: no identity or group "support_agent" (did you mean support-agent?)',
         'r.yaml:7:46: error: no identity or group "nobody"',
-        'r.yaml:8:44: error: no reviewer or group of reviewers "bobb" (did you mean bob?)',
+        'r.yaml:8:45: error: no reviewer or group of reviewers "bobb" (did you mean bob?)',
     ]
 
 

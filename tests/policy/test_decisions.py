@@ -18,7 +18,7 @@ from pgproxy.policy.decide import decide
 from pgproxy.policy.explain import as_text
 from pgproxy.policy.loading import load_rules
 from pgproxy.policy.rules import Rules
-from tests.policy.shop import CATALOG, DERIVED, column, facts, lineage
+from tests.policy.shop import CATALOG, column, facts, lineage
 
 FOLDER = Path(__file__).parent / "cases"
 
@@ -69,7 +69,6 @@ def outcome(case: Case, rules: Rules) -> str:
             rules,
             CATALOG,
             pins=pins,  # type: ignore[arg-type]  # a ColumnId is a pair
-            derived=DERIVED if given.get("derived") == "known" else {},
             estimated_rows=None if estimate is None else float(estimate),
         )
     except ProxyError as error:
