@@ -6,6 +6,7 @@ text (sqlglot); `Lineage` is what the server's own analysed tree says.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum, StrEnum
 from typing import NamedTuple
@@ -213,3 +214,5 @@ class Lineage:
     opaque: tuple[str, ...] = field(default=())
     """What cannot be analysed though the tree is complete, a phrase each ("function public.f(integer) in plpgsql")."""
     is_read_only: bool = True
+    materialized: Mapping[ColumnId, frozenset[Source]] = field(default_factory=dict, hash=False)
+    """What each column of the materialized views it reads was made from; views it is made from in turn included."""

@@ -204,18 +204,14 @@ class Entries:
             self._walk.relations.add(oid)
 
     def _stored_columns(self, relation: Relation) -> Columns:
+        """As stored. What generated columns and inheritance add to that is in the catalog, not in the tree."""
         oid = relation.oid
-        values: dict[int, Value] = {}
-        defined = self._defined_columns(relation) if relation.kind == "m" and oid >= FIRST_NORMAL_OID else None
-        for column in relation.columns:
-            extra: list[Source] = [Source(ColumnId(oid, source), Form.DERIVED) for source in column.sources]
-            value = column_value(ColumnId(oid, column.attnum), extra)
-            if defined is not None:
-                value = union((value, defined.value(column.attnum)))
-            values[column.attnum] = value
+        values = {column.attnum: column_value(ColumnId(oid, column.attnum)) for column in relation.columns}
         row = row_value(values, ColumnId(oid, 0))
-        if defined is not None:
-            row = Value(row.sources | defined.value(0).sources, fields=values)
+        if relation.kind == "m" and oid >= FIRST_NORMAL_OID:
+            defined = self._defined_columns(relation)
+            for attnum in values:
+                self._walk.materialized[ColumnId(oid, attnum)] = defined.value(attnum).sources
         # ctid, xmin and the like say nothing about a stored value.
         return Columns(lambda attnum: NOTHING if attnum < 0 else values.get(attnum), lambda: row)
 

@@ -41,10 +41,9 @@ NOTHING: Final = Value()
 NULL: Final = Value(is_null=True, constants=frozenset())
 
 
-def column_value(column: ColumnId, extra: Iterable[Source] = ()) -> Value:
-    """The stored column itself; `extra`: what a generated column is computed from."""
-    sources = frozenset((Source(column, Form.COPY), *extra))
-    return Value(sources, is_unchanged=len(sources) == 1)
+def column_value(column: ColumnId) -> Value:
+    """The stored column itself."""
+    return Value(frozenset((Source(column, Form.COPY),)), is_unchanged=True)
 
 
 def row_value(fields: Mapping[int, Value], whole: ColumnId | None = None) -> Value:

@@ -60,6 +60,7 @@ def trace(tree: Node, catalog: Catalog) -> Lineage:
         functions=named.functions,
         opaque=tuple(walk.opaque),
         is_read_only=walk.is_read_only,
+        materialized=walk.materialized,
     )
 
 
@@ -87,6 +88,7 @@ def _check_system_columns(walk: Walk, outputs: list[Traced]) -> None:
     """System tables hold values of users' tables, passwords and other sessions' statements in some columns."""
     read = {source.column for traced in outputs for source in traced.value.sources}
     read |= {use.column for use in walk.uses}
+    read |= {source.column for sources in walk.materialized.values() for source in sources}
     read |= {source.column for write in walk.writes for source in write.sources}
     for column in read:
         if column.relation < FIRST_NORMAL_OID and _is_secret(walk.catalog, column):

@@ -31,7 +31,6 @@ _TYPE_FIELD: Final = {
     "PARAM": "paramtype",
     "RELABELTYPE": "resulttype",
     "ROWEXPR": "row_typeid",
-    "SETTODEFAULT": "typeId",
     "SQLVALUEFUNCTION": "type",
     "SUBSCRIPTINGREF": "refrestype",
     "VAR": "vartype",

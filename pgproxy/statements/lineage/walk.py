@@ -15,7 +15,7 @@ from pgproxy.statements.lineage.functions import Functions
 from pgproxy.statements.lineage.predicates import Predicates
 from pgproxy.statements.lineage.queries import Queries
 from pgproxy.statements.lineage.refusals import refuse
-from pgproxy.statements.model import Use, Write
+from pgproxy.statements.model import ColumnId, Source, Use, Write
 
 
 class Walk:
@@ -30,6 +30,7 @@ class Walk:
         self.relations: set[int] = set()
         self.written: set[int] = set()
         self.opaque: dict[str, None] = {}
+        self.materialized: dict[ColumnId, frozenset[Source]] = {}
         self.is_read_only = True
         self.functions = Functions(self)
         self.entries = Entries(self)
@@ -41,6 +42,7 @@ class Walk:
         """A walk over a stored view's tree: what it finds counts here only where it says so."""
         inner = Walk(self.catalog, definition_depth=self.definition_depth + 1)
         inner.opaque = self.opaque
+        inner.materialized = self.materialized
         return inner
 
     def relation(self, oid: int) -> Relation:

@@ -131,7 +131,6 @@ SCALARARRAYOPEXPR opno:operator opfuncid:function hashfuncid:function negfuncid:
     inputcollid:oid args:node location
 SETOPERATIONSTMT op all:bool larg:node rarg:node colTypes:types colTypmods:node colCollations:node
     groupClauses:node
-SETTODEFAULT typeId:type typeMod collation:oid location
 SORTGROUPCLAUSE tleSortGroupRef eqop:operator sortop:operator reverse_sort:bool@18+ nulls_first:bool
     hashable:bool
 SQLVALUEFUNCTION op type:type typmod location

@@ -1,0 +1,25 @@
+-- What corpus.sql speaks of. No secrets here: only shapes.
+create table public.users(id int primary key, name text, email text, phone text, ssn text, salary numeric, birth_date date, notes text, profile jsonb, tags text[]);
+create table public.orders(id int primary key, user_id int references users(id), total numeric, card_number text, created_at timestamptz);
+create table public.products(id int primary key, sku text, name text, price numeric);
+create view public.user_directory as select id, name, email from users;
+create function public.list_users() returns setof users language sql stable as $$select * from public.users$$;
+create materialized view public.mv_users as select id, ssn from users;
+create type comp as (a int, b text);
+create domain dom as text check (value <> '');
+create domain posint as int check (value > 0);
+create table composites(id int primary key, c comp, arr comp[], d dom, dd posint);
+create view vcomp as select u.id, u as whole, c.c, c.arr from users u, composites c;
+create view vcheck as select id, name from users where id > 3 with check option;
+create table ident(id int generated always as identity, x int default 7);
+create table part(k int, v text) partition by list (k);
+create table part1 partition of part for values in (1,2,3); create table part2 partition of part default;
+create table rls(a int, b text); alter table rls enable row level security; create policy p on rls using (b = current_user) with check (a > (select min(id) from users));
+create table gen(a int, b int generated always as (a*2) stored);
+create table inh_parent(a int, b text); create table child(c int) inherits (inh_parent);
+create table ruled(a int); create table ruled_log(a int);
+create rule r1 as on update to ruled do also insert into ruled_log values (new.a);
+create rule r2 as on delete to ruled do instead nothing;
+create rule r3 as on insert to ruled do instead insert into ruled_log values (new.a) returning a;
+create sequence sq;
+create view upper_names as select id, name, upper(name) as shout from users;
