@@ -97,6 +97,10 @@ class ProxyProcess:
         self._process.send_signal(number)
 
     @property
+    def process_id(self) -> int:
+        return self._process.pid
+
+    @property
     def is_running(self) -> bool:
         return self._process.poll() is None
 

@@ -88,7 +88,8 @@ class Explainer:
         parameters = {"user": self._role.user, "database": self._identity.database, **ANALYSIS_SETTINGS}
         link.write(startup.StartupMessage(3, 0, parameters).encode())
         try:
-            self._session = await log_in(link, self._role, KeyCache())
+            timeout = self._upstream.connect_timeout_seconds
+            self._session = await log_in(link, self._role, KeyCache(), timeout_seconds=timeout)
         except UpstreamRefused as refusal:
             raise UpstreamUnreachable(
                 "the upstream server refused the login", detail=refusal.response.fields.get("M", "")

@@ -29,7 +29,7 @@ from pgproxy.login.certificates import check_client_certificate
 from pgproxy.login.directory import Relayed, Scram, Unknown
 from pgproxy.login.identity import Identity
 from pgproxy.login.relay import AnswerUpstream, LoginRelay, TellClient
-from pgproxy.net.driver import Driver
+from pgproxy.net.driver import Driver, trace
 from pgproxy.net.link import ConnectionGone, Link
 from pgproxy.net.upstream_login import (
     UpstreamRefused,
@@ -79,12 +79,21 @@ class Connection:
             log.info("%s refused sqlstate=%s reason=%r", self._name, error.sqlstate, error.message)
             self._last_word(error_response(error, severity="FATAL"))
             return
+        except Exception as error:
+            # Without its text: it may quote what the client sent.
+            log.error("%s failed during login: %s\n%s", self._name, type(error).__name__, trace(error))
+            self._last_word(error_response(error, severity="FATAL"))
+            return
         if driver is None:
             self._drop()
             return
         with self._proxy.registered(driver):
             driver.start()
+            if self._proxy.is_draining:
+                driver.drain()
             await driver.done
+            if self._client is not None:
+                await self._client.flushed()
 
     # Greeting --------------------------------------------------------------------------------------------------
 
@@ -109,7 +118,8 @@ class Connection:
                 assert isinstance(entry, Scram)
                 opening = self._opening(message, entry.identity, entry.upstream.user)
                 link = await self._connect(opening)
-                session = await log_in(link, entry.upstream, self._proxy.keys)
+                timeout = self._proxy.settings.upstream.connect_timeout_seconds
+                session = await log_in(link, entry.upstream, self._proxy.keys, timeout_seconds=timeout)
             case Relayed():
                 self._is_relayed = True
                 opening = self._opening(message, entry.identity, user)
@@ -221,7 +231,7 @@ class Connection:
             channel_binding=channel_binding(link),
             keys=self._proxy.keys,
         )
-        session = UpstreamSession(link)
+        session = UpstreamSession(link, self._proxy.settings.upstream.connect_timeout_seconds)
         while not relay.is_complete:
             code, payload = await read_authentication(session)
             step = relay.from_upstream(code, payload)
@@ -249,7 +259,7 @@ class Connection:
         client.write(b"".join(out))
 
         def cancel_upstream() -> None:
-            proxy.in_background(proxy.connector.cancel(upstream.process_id, upstream.secret))
+            proxy.cancel_upstream(upstream.process_id, upstream.secret)
 
         driver = Driver(self._name, client, upstream.link, session, cancel_upstream)
         driver.done.add_done_callback(lambda _: proxy.cancel_keys.forget(upstream.process_id, secret))

@@ -23,7 +23,7 @@ class Driver:
     """One client and its upstream session, from ReadyForQuery to the end.
 
     Args:
-        cancel_upstream: called once if the client leaves while a statement runs.
+        cancel_upstream: called if the connection ends while a statement runs, and when it has to end soon.
     """
 
     def __init__(
@@ -55,10 +55,13 @@ class Driver:
     def rules_changed(self) -> None:
         self._run(self.session.rules_changed)
 
-    def abort(self) -> None:
-        """End now, whatever runs."""
+    def hurry(self) -> None:
+        """Have the server cancel what runs: the session, already draining, ends with its answer."""
         if self.session.is_busy:
             self._cancel_upstream()
+
+    def abort(self) -> None:
+        """End now, whatever runs."""
         self._finish()
         self._client.abort()
         self._upstream.abort()
@@ -75,8 +78,6 @@ class Driver:
         self._run(self.session.upstream_gone)
 
     def _client_lost(self) -> None:
-        if not self.done.done() and self.session.is_busy:
-            self._cancel_upstream()
         self._run(self.session.client_gone)
 
     def _upstream_waits(self, is_full: bool) -> None:
@@ -93,8 +94,7 @@ class Driver:
             self._perform(event())
         except Exception as error:
             # Without its text: it may quote what a client sent or the server answered.
-            frames = "".join(traceback.format_tb(error.__traceback__))
-            log.error("connection %s failed: %s\n%s", self._name, type(error).__name__, frames)
+            log.error("connection %s failed: %s\n%s", self._name, type(error).__name__, trace(error))
             self._client.write(error_response(error).encode())
             self._finish()
 
@@ -117,7 +117,14 @@ class Driver:
                     assert_never(action)
 
     def _finish(self) -> None:
-        self._client.close()
-        self._upstream.close()
         if not self.done.done():
             self.done.set_result(None)
+            if self.session.is_busy and not self._upstream.is_lost:
+                self._cancel_upstream()
+        self._client.close()
+        self._upstream.close()
+
+
+def trace(error: BaseException) -> str:
+    """Where it happened, without what it says."""
+    return "".join(traceback.format_tb(error.__traceback__))

@@ -7,6 +7,7 @@ a task in between. Back-pressure is the transport's: `pressure` says that the pe
 from __future__ import annotations
 
 import asyncio
+import socket
 import ssl
 from collections.abc import Callable
 from typing import cast
@@ -14,6 +15,9 @@ from typing import cast
 from pgproxy.errors import MalformedMessage
 
 HIGH_WATER_BYTES = 1 << 18
+LOGIN_WATER_BYTES = 1 << 17
+"""What may wait to be read during login; more than any message of a client's login, and reading goes on below it."""
+FLUSH_POLL_SECONDS = 0.01
 
 
 class ConnectionGone(Exception):
@@ -25,6 +29,7 @@ class Link(asyncio.Protocol):
 
     def __init__(self) -> None:
         self.transport: asyncio.Transport | None = None
+        self._below_tls: asyncio.Transport | None = None
         self.is_lost = False
         self._buffer = bytearray()
         self._waiter: asyncio.Future[None] | None = None
@@ -38,12 +43,17 @@ class Link(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast(asyncio.Transport, transport)
         self.transport.set_write_buffer_limits(high=HIGH_WATER_BYTES)
+        connection = transport.get_extra_info("socket")
+        if connection is not None and connection.family != socket.AF_UNIX:
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)  # a peer that vanished is noticed
 
     def data_received(self, data: bytes) -> None:
         if self._on_data is not None:
             self._on_data(data)
         else:
             self._buffer += data
+            if len(self._buffer) > LOGIN_WATER_BYTES:
+                self.pause("login is slower")
             self._wake()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -65,6 +75,7 @@ class Link(asyncio.Protocol):
     async def read(self, size: int) -> bytes:
         """Exactly `size` bytes. Raises ConnectionGone."""
         while len(self._buffer) < size:
+            self.resume("login is slower")
             if self.is_lost:
                 raise ConnectionGone
             self._waiter = asyncio.get_running_loop().create_future()
@@ -99,7 +110,7 @@ class Link(asyncio.Protocol):
         )
         if transport is None:
             raise ConnectionGone
-        self.transport = transport
+        self._below_tls, self.transport = self.transport, transport
         self.transport.set_write_buffer_limits(high=HIGH_WATER_BYTES)
 
     @property
@@ -115,6 +126,7 @@ class Link(asyncio.Protocol):
         self._on_data, self._on_lost, self._on_pressure = on_data, on_lost, on_pressure
         rest = bytes(self._buffer)
         self._buffer.clear()
+        self.resume("login is slower")
         return rest
 
     def write(self, data: bytes) -> None:
@@ -138,6 +150,18 @@ class Link(asyncio.Protocol):
         """Send what was written, then close."""
         if self.transport is not None and not self.transport.is_closing():
             self.transport.close()
+
+    async def flushed(self) -> None:
+        """Return when all that was written is out of our hands, or the peer is gone."""
+        while self._has_unsent:  # noqa: ASYNC110  transports say when there is room, not when they are empty
+            await asyncio.sleep(FLUSH_POLL_SECONDS)
+
+    @property
+    def _has_unsent(self) -> bool:
+        if self.is_lost:
+            return False
+        transports = filter(None, (self.transport, self._below_tls))
+        return any(transport.get_write_buffer_size() for transport in transports)
 
     def abort(self) -> None:
         if self.transport is not None:

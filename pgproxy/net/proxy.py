@@ -7,7 +7,7 @@ import contextlib
 import itertools
 import logging
 import socket
-from collections.abc import Callable, Coroutine, Iterator, Mapping
+from collections.abc import Coroutine, Iterator, Mapping
 from typing import Any
 
 from pgproxy.catalog.model import Catalog
@@ -33,6 +33,10 @@ from pgproxy.session.transparent import TransparentSession
 log = logging.getLogger("pgproxy")
 
 BACKLOG = 512
+LAST_ANSWER_SECONDS = 2.0
+"""After `drain` has passed: for the server to answer a cancel, and for that to reach the client."""
+REACHABLE_SECONDS = 3.0
+"""/readyz has to know within 5 s."""
 
 
 class CurrentRules:
@@ -75,6 +79,8 @@ class Proxy:
         self._catalogs: dict[str, Catalog] = {}
         self._catalog_lock = asyncio.Lock()
         self._drivers: set[Driver] = set()
+        self._all_gone = asyncio.Event()
+        self._cancels: set[asyncio.Task[None]] = set()
         self._tasks: set[asyncio.Task[Any]] = set()
         self._socket: socket.socket | None = None
         self._names = itertools.count(1)
@@ -112,11 +118,12 @@ class Proxy:
                 accepted.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             self.in_background(Connection(self, accepted, f"#{next(self._names)}").serve())
 
-    def in_background(self, work: Coroutine[Any, Any, Any]) -> None:
+    def in_background(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """Run beside the rest; kept from being collected, and ended by `close`."""
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._task_done)
+        return task
 
     def _task_done(self, task: asyncio.Task[Any]) -> None:
         self._tasks.discard(task)
@@ -154,13 +161,23 @@ class Proxy:
         if found is not None:
             await self.connector.cancel(*found)
 
+    def cancel_upstream(self, process_id: int, secret: bytes) -> None:
+        """The same by the server's own key, and without waiting; a drain waits for it."""
+        task = self.in_background(self.connector.cancel(process_id, secret))
+        self._cancels.add(task)
+        task.add_done_callback(self._cancels.discard)
+
     @contextlib.contextmanager
     def registered(self, driver: Driver) -> Iterator[None]:
+        """From the begin of a session until the client has what was written to it."""
         self._drivers.add(driver)
+        self._all_gone.clear()
         try:
             yield
         finally:
             self._drivers.discard(driver)
+            if not self._drivers:
+                self._all_gone.set()
 
     # Reload and end --------------------------------------------------------------------------------------------
 
@@ -171,25 +188,34 @@ class Proxy:
 
     async def is_upstream_reachable(self) -> bool:
         try:
-            link = await self.connector.connect()
-        except ProxyError:
+            async with asyncio.timeout(REACHABLE_SECONDS):
+                link = await self.connector.connect()
+        except (ProxyError, TimeoutError):
             return False
         link.close()
         return True
 
     async def drain(self) -> None:
-        """Refuse new clients, let running results end, then close; at the latest after `drain`."""
+        """Refuse new clients, let running results end, then close; after `drain` what still runs is cancelled."""
         self.is_draining = True
         for driver in tuple(self._drivers):
             driver.drain()
-        waiting: Callable[[], list[asyncio.Future[None]]] = lambda: [  # noqa: E731
-            driver.done for driver in self._drivers if not driver.done.done()
-        ]
-        if waiting():
-            await asyncio.wait(waiting(), timeout=self.settings.drain_seconds)
+        if not await self._are_gone_within(self.settings.drain_seconds):
+            for driver in tuple(self._drivers):
+                driver.hurry()
+            await self._are_gone_within(LAST_ANSWER_SECONDS)
         for driver in tuple(self._drivers):
             driver.abort()
+        if self._cancels:
+            await asyncio.wait(self._cancels, timeout=LAST_ANSWER_SECONDS)
         self.close()
+
+    async def _are_gone_within(self, seconds: float) -> bool:
+        if self._drivers:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(seconds):
+                    await self._all_gone.wait()
+        return not self._drivers
 
     def close(self) -> None:
         if self._socket is not None:

@@ -5,6 +5,7 @@ Source: PostgreSQL manual, "Message Flow", Start-up.
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass, field
 
 from pgproxy.config.settings import Credentials
@@ -23,6 +24,8 @@ class UpstreamSession:
     """What the server said of itself between AuthenticationOk and ReadyForQuery."""
 
     link: Link
+    timeout_seconds: float
+    """How long the server may be silent."""
     process_id: int = 0
     secret: bytes = b""
     parameters: dict[str, str] = field(default_factory=dict)
@@ -38,14 +41,14 @@ class UpstreamRefused(Exception):
         self.response = response
 
 
-async def log_in(link: Link, role: Credentials, keys: KeyCache) -> UpstreamSession:
+async def log_in(link: Link, role: Credentials, keys: KeyCache, *, timeout_seconds: float) -> UpstreamSession:
     """Log in as this role; the StartupMessage was sent.
 
     Raises:
-        UpstreamRefused: by the server. LoginRefused: by us. UpstreamUnreachable: it went away.
+        UpstreamRefused: by the server. LoginRefused: by us. UpstreamUnreachable: it went away or does not answer.
     """
     login = UpstreamLogin(role.user, role.password, channel_binding=channel_binding(link), keys=keys)
-    session = UpstreamSession(link)
+    session = UpstreamSession(link, timeout_seconds)
     while not login.is_complete:
         code, payload = await read_authentication(session)
         answer = login.respond(code, payload)
@@ -98,6 +101,11 @@ def channel_binding(link: Link) -> bytes | None:
 
 async def _read(session: UpstreamSession) -> tuple[bytes, bytes]:
     try:
-        return await session.link.read_message(MESSAGE_LIMIT_BYTES)
+        async with asyncio.timeout(session.timeout_seconds):
+            return await session.link.read_message(MESSAGE_LIMIT_BYTES)
+    except TimeoutError:
+        raise UpstreamUnreachable(
+            f"the upstream server did not answer the login within {session.timeout_seconds:g} s"
+        ) from None
     except ConnectionGone:
         raise UpstreamUnreachable("the upstream server closed the connection during login") from None

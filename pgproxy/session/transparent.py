@@ -6,6 +6,7 @@ what runs, and the next reader of this stream (usage) has its place.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Sequence
 
 from pgproxy.errors import ProxyError, ShuttingDown, UpstreamUnreachable
@@ -18,6 +19,11 @@ from pgproxy.wire import framing
 
 STREAM_FROM_BYTES = 1 << 16
 
+CYCLES = frozenset((b"Q", b"S", b"F"))
+"""Query, Sync, FunctionCall: the server answers each with a ReadyForQuery."""
+EXTENDED = frozenset((b"P", b"B", b"E", b"D", b"C"))
+COPY_ENDS = frozenset((b"c", b"f"))
+
 
 class TransparentSession:
     """See `session.Session`."""
@@ -27,22 +33,26 @@ class TransparentSession:
         self._rules = rules
         self._frontend = framing.FrontendScanner()
         self._backend = framing.BackendScanner(stream_from_bytes=STREAM_FROM_BYTES)
-        self._open_cycles = 0
-        """Query, Sync and FunctionCall messages whose ReadyForQuery is still to come."""
+        self._asked: deque[bytes] = deque()
+        """Tags of the messages whose ReadyForQuery is still to come, and of CopyDone and CopyFail among them."""
+        self._copies_in = False
+        """The server takes data: until the client ends that, it ignores every Sync."""
         self._in_extended = False
         """Extended-protocol messages were sent since the last Sync."""
         self._heard_last_word = False
         """The server said FATAL: it closes next, and has told the client why."""
+        self._said_goodbye = False
+        """The client sent Terminate while something ran: the server answers that, then closes."""
         self._draining = False
         self._must_leave = False
         self._is_closed = False
 
     @property
     def is_busy(self) -> bool:
-        return self._open_cycles > 0 or self._in_extended
+        return bool(self._asked) or self._in_extended
 
     def client_bytes(self, data: bytes) -> Sequence[Action]:
-        if self._is_closed:
+        if self._is_closed or self._said_goodbye:
             return ()
         try:
             frames = self._frontend.feed(data)
@@ -51,15 +61,26 @@ class TransparentSession:
         if self._must_leave and not self.is_busy:
             return self._leave()
         for frame in frames:
-            if frame.tag in (b"Q", b"S", b"F"):
-                self._open_cycles += 1
-                self._in_extended = False
-            elif frame.tag == b"X":
+            self._note(frame.tag)
+            if frame.tag == b"X":
+                if self.is_busy:
+                    self._said_goodbye = True
+                    break
                 self._is_closed = True
                 return (SendUpstream(data), Close())
-            elif frame.tag in (b"P", b"B", b"E", b"D", b"C"):
-                self._in_extended = True
         return (SendUpstream(data),)
+
+    def _note(self, tag: bytes) -> None:
+        if tag in EXTENDED:
+            self._in_extended = True
+        elif tag in CYCLES and not self._copies_in:
+            self._asked.append(tag)
+            self._in_extended = False
+        elif tag in COPY_ENDS:
+            if self._copies_in:
+                self._copies_in = False
+            elif self.is_busy and not (self._asked and self._asked[-1] in COPY_ENDS):
+                self._asked.append(tag)
 
     def upstream_bytes(self, data: bytes) -> Sequence[Action]:
         if self._is_closed:
@@ -70,13 +91,36 @@ class TransparentSession:
             return self._fail(error)
         for run in runs:
             if run.tag == b"Z":
-                self._open_cycles = max(0, self._open_cycles - 1)
-            elif run.tag == b"E" and _is_last_word(run.data):
-                self._heard_last_word = True
+                self._cycle_ends()
+            elif run.tag == b"G":
+                self._copy_in_begins()
+            elif run.tag == b"E":
+                self._copies_in = False
+                self._heard_last_word = self._heard_last_word or _is_last_word(run.data)
         actions: list[Action] = [SendClient(data)]
         if (self._draining or self._must_leave) and self._is_at_rest:
             actions += self._leave()
         return actions
+
+    def _cycle_ends(self) -> None:
+        answered = b""
+        while self._asked and answered not in CYCLES:
+            answered = self._asked.popleft()
+        if answered == b"Q" and self._asked and self._asked[0] in COPY_ENDS:
+            self._asked.popleft()  # of a COPY that failed before
+
+    def _copy_in_begins(self) -> None:
+        """Forget the Syncs that came before the client's CopyDone or CopyFail: the server ignores them."""
+        is_simple = bool(self._asked) and self._asked[0] == b"Q"
+        if is_simple:
+            self._asked.popleft()
+        self._copies_in = True
+        while self._asked and self._copies_in:
+            self._copies_in = self._asked.popleft() not in COPY_ENDS
+        if is_simple:
+            self._asked.appendleft(b"Q")
+        elif not self._asked:
+            self._in_extended = True
 
     def client_gone(self) -> Sequence[Action]:
         self._is_closed = True
@@ -85,7 +129,7 @@ class TransparentSession:
     def upstream_gone(self) -> Sequence[Action]:
         if self._is_closed:
             return ()
-        if not self._heard_last_word:
+        if not self._heard_last_word and not (self._said_goodbye and not self._asked):
             return self._fail(UpstreamUnreachable("the server closed the connection unexpectedly"))
         self._is_closed = True
         return (Close(),)
