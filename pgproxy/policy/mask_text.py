@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from functools import lru_cache
 from typing import assert_never
 
 from pgproxy.policy.masks import (
@@ -61,6 +62,7 @@ def mask_value(mask: Mask) -> object:
             assert_never(mask)
 
 
+@lru_cache(maxsize=1024)
 def mask_text(mask: Mask) -> str:
     """One line of YAML, e.g. "{partial: {keep_last: 4}}"."""
     return "null" if isinstance(mask, Null) else _flow(mask_value(mask))

@@ -63,6 +63,17 @@ def _entries_for(subject: Subject, schema: str, table: str) -> tuple[MaskEntry, 
     return tuple(entry for entry in subject.masks if entry.columns.relation.fits(schema, table))
 
 
+@lru_cache(maxsize=65536)
+def _mask_by_name(subject: Subject, schema: str, table: str, column: str) -> ColumnMask | None:
+    """The mask of a column that stands alone: no inheritance, no pin."""
+    if subject.reveals_name(schema, table, column):
+        return None
+    fitting = [entry for entry in _entries_for(subject, schema, table) if entry.columns.column.fits(column)]
+    top = max((entry.columns.exactness for entry in fitting), default=None)
+    chosen = [entry for entry in fitting if entry.columns.exactness == top]
+    return combined(chosen, subject.rules.defaults.predicates)
+
+
 @dataclass(slots=True)
 class Masked:
     """Looks up the masks of the columns that one statement reaches; remembers them, so it lives for one decision."""
@@ -99,6 +110,8 @@ class Masked:
         """The mask that rules give a column by its name or pin, through the whole inheritance tree."""
         if not self.subject.masks or relation.is_temporary:
             return None
+        if not (relation.parents or relation.children or self.pins):
+            return _mask_by_name(self.subject, relation.schema, relation.name, name)
         key = (relation.oid, name)
         if key not in self._found:
             # Rows of the children come out under the parent's column; where masks differ only redaction fits all.
