@@ -90,6 +90,11 @@ class Admitted:
     kept_level: str | None = None
     renames: str | None = None
 
+    @property
+    def is_analysed(self) -> bool:
+        """The server's tree decides; else the text has decided."""
+        return self.decision is None
+
     def prepared(self, name: str, rules_version: str) -> Prepared:
         """As a prepared statement without a tree."""
         return Prepared(
@@ -242,7 +247,7 @@ class AnalysedSession:
             self._refuse(error)
             return
         raw = admitted.raw
-        if raw.handling is Handling.ANALYSE:
+        if admitted.is_analysed:
             self._analyse(raw, message.statement_name, message.parameter_type_oids, frame.data, self._parsed)
             return
         sent = frame.data
@@ -251,14 +256,13 @@ class AnalysedSession:
         self._prepare(admitted.prepared(message.statement_name, self._context.rules().version), sent)
 
     def _prepare(self, prepared: Prepared, parse: bytes) -> None:
-        """A statement without a tree: the name counts when the server says ParseComplete."""
-        self._ask(Pending(Request.PARSE, then=lambda: self._remember(prepared)), parse)
-
-    def _remember(self, prepared: Prepared) -> None:
-        self._statements[prepared.name] = prepared
+        """A statement without a tree: its name counts when the server says ParseComplete."""
+        self._enter(Phase.ANALYSING)
+        pending = Pending(Request.PARSE, visible=False, then=lambda: self._parsed(prepared))
+        self._ask(pending, parse + query.Flush().encode())
 
     def _parsed(self, prepared: Prepared) -> None:
-        self._remember(prepared)
+        self._statements[prepared.name] = prepared
         self._send_client(results.ParseComplete().encode())
         self._enter(Phase.READY)
 
@@ -434,7 +438,7 @@ class AnalysedSession:
             self._enter(Phase.READY)
             self._sync()
             return
-        is_plain = all(item.raw.handling is not Handling.ANALYSE and item.sql == item.raw.text for item in script)
+        is_plain = all(not item.is_analysed and item.sql == item.raw.text for item in script)
         if is_plain:
             self._forward_query(script, frame.data)
             return
@@ -460,7 +464,7 @@ class AnalysedSession:
         item = self._script.popleft()
         raw = item.raw
         parse = query.Parse("", item.sql, ()).encode()
-        if raw.handling is Handling.ANALYSE:
+        if item.is_analysed:
             self._analyse(raw, "", (), parse, self._bind_unnamed)
             return
         prepared = item.prepared("", self._context.rules().version)
@@ -501,14 +505,19 @@ class AnalysedSession:
         Raises:
             ProxyError: the statement may not run.
         """
-        check_identifiers(raw)
+        has_masks = self._has_masks()
+        is_readable = True
+        try:
+            check_identifiers(raw)
+        except NotUnderstood:
+            if has_masks:
+                raise
+            is_readable = False  # its tree could be misread: only its text counts
         if raw.forgets is not None:
             self._check_name(raw.forgets)
-        if raw.handling is Handling.ANALYSE:
+        if raw.handling is Handling.ANALYSE and is_readable:
             return Admitted(raw, raw.text)
-        rules = self._context.rules()
-        decision = decision_for_utility(raw, self._context.identity, rules)
-        has_masks = self._has_masks()
+        decision = decision_for_utility(raw, self._context.identity, self._context.rules())
         if raw.handling is Handling.REFUSE and has_masks:
             raise NotUnderstood(raw.refusal, detail=f"rule builtin.{raw.statement_class}", hint=raw.hint)
         if raw.handling is Handling.SETTING and raw.setting is not None:
@@ -554,7 +563,7 @@ class AnalysedSession:
             gate.announcement = announced(
                 gate.trees, gate.parameter_types, gate.row, self._context.catalog().server_version
             )
-        except NotUnderstood as error:
+        except ProxyError as error:
             self._decide_by_text(gate, error)
             return
         if gate.announcement.is_known(self._context.catalog()):
@@ -598,17 +607,18 @@ class AnalysedSession:
 
     def _decide(self, gate: Gate, document: str | None) -> None:
         assert gate.announcement is not None
-        rules = self._context.rules()
+        context, rules = self._context, self._context.rules()
         try:
             understanding = understand(
-                gate.raw, gate.announcement, gate.parameter_types, gate.row, self._context.catalog(), document
+                gate.raw, gate.announcement, gate.parameter_types, gate.row, context.catalog(), document
             )
-            decision = decision_for(understanding, self._context.identity, rules)
-            if gate.row is not None:
-                check_origins(decision, gate.row, understanding.catalog, self._context.identity, rules)
-        except NotUnderstood as error:
+        except ProxyError as error:
             self._decide_by_text(gate, error)
             return
+        try:
+            decision = decision_for(understanding, context.identity, rules)
+            if gate.row is not None:
+                check_origins(decision, gate.row, understanding.catalog, context.identity, rules)
         except ProxyError as error:
             self._refuse_parsed(gate, error)
             return
@@ -625,7 +635,7 @@ class AnalysedSession:
             )
         )
 
-    def _decide_by_text(self, gate: Gate, error: NotUnderstood) -> None:
+    def _decide_by_text(self, gate: Gate, error: ProxyError) -> None:
         """What could not be understood is refused under masks; without any, only what the text says can refuse it."""
         rules = self._context.rules()
         try:

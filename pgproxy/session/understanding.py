@@ -132,7 +132,8 @@ def decision_for(understanding: Understanding, identity: Identity, rules: Rules)
 
 def decision_for_utility(raw: RawStatement, identity: Identity, rules: Rules) -> Decision:
     """As `decision_for`, for a statement that has no tree."""
-    return enforced(decide_utility(raw, read_facts(raw), identity, rules))
+    facts = read_facts(raw) if raw.text else Facts(raw.statement_class)
+    return enforced(decide_utility(raw, facts, identity, rules))
 
 
 def enforced(decision: Decision) -> Decision:
