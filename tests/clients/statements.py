@@ -18,6 +18,11 @@ class Asked:
     """Parameters are $1, $2…"""
     parameters: tuple[int, ...] = ()
 
+    @property
+    def numbers(self) -> list[str]:
+        """The parameters as they stand in the text, from left to right."""
+        return re.findall(r"\$(\d)", self.sql)
+
     def with_placeholders(self, placeholder: str) -> str:
         """Parameters written another way; `{}` stands for the number."""
         return re.sub(r"\$(\d)", lambda found: placeholder.format(found[1]), self.sql)
