@@ -37,7 +37,7 @@ from pgproxy.session.notices import KeptLevel, is_tree, tree_text
 from pgproxy.session.opening import LEVEL_SETTING, is_for_analysis
 from pgproxy.session.pending import Pending, PendingQueue, Request
 from pgproxy.session.phases import TRANSITIONS, Phase
-from pgproxy.session.prepared import RESERVED_PREFIX, Portal, Prepared
+from pgproxy.session.prepared import FORMAT_SETTINGS, RESERVED_PREFIX, Portal, Prepared, Verdict
 from pgproxy.session.redaction import redacted
 from pgproxy.session.replies import error_response
 from pgproxy.session.understanding import (
@@ -54,6 +54,14 @@ from pgproxy.statements.session_settings import KEPT, SettingVerdict, verdict
 from pgproxy.wire import asynchronous, framing, query, results
 
 CATALOG_STATEMENT = RESERVED_PREFIX + "catalog"
+UNKNOWN_FORMAT = "changed in this batch"
+"""No value of DateStyle, IntervalStyle or TimeZone: dates in text format cannot be read and are masked as NULL."""
+
+FORMAT_NAMES = frozenset((*map(str.lower, FORMAT_SETTINGS), "all"))
+
+MAX_NAME_BYTES = 63
+"""NAMEDATALEN - 1: the server compares no more of a name."""
+
 CHECK_STATEMENT = RESERVED_PREFIX + "check"
 REFUSED_STATEMENT = RESERVED_PREFIX + "refused"
 """Never prepared: describing it is what the server must refuse."""
@@ -70,7 +78,7 @@ class Gate:
     name: str
     """Name that the statement was parsed under upstream."""
     declared_types: tuple[int, ...]
-    resume: Callable[[Prepared], None]
+    resume: Callable[[Verdict], None]
     trees: list[bytes] = field(default_factory=list)
     parameter_types: tuple[int, ...] = ()
     row: results.RowDescription | None = None
@@ -95,13 +103,12 @@ class Admitted:
         """The server's tree decides; else the text has decided."""
         return self.decision is None
 
-    def prepared(self, name: str, rules_version: str) -> Prepared:
-        """As a prepared statement without a tree."""
-        return Prepared(
-            name,
+    def verdict(self, rules_version: str) -> Verdict:
+        """Of a statement without a tree."""
+        return Verdict(
             self.raw,
-            decision=self.decision,
-            rules_version=rules_version,
+            self.decision,
+            rules_version,
             passes_rows=self.passes_rows,
             kept_level=self.kept_level,
             renames=self.renames,
@@ -127,6 +134,9 @@ class AnalysedSession:
         self._script: deque[Admitted] | None = None
         self._catalog_prepared = False
         self._copies_in = False
+        self._formats_changed = False
+        """In this batch: ParameterStatus comes at its end."""
+        self._formats_set_in_transaction = False
         self._redacting = False
         self._status = "I"
         self._draining = False
@@ -239,7 +249,7 @@ class AnalysedSession:
             self._forward_expecting_refusal(frame, Request.PARSE)
             return
         if not raws:
-            self._prepare(Prepared(message.statement_name, None), frame.data)
+            self._prepare(Prepared(message.statement_name, Verdict(None)), frame.data)
             return
         try:
             admitted = self._admit(raws[0])
@@ -248,12 +258,13 @@ class AnalysedSession:
             return
         raw = admitted.raw
         if admitted.is_analysed:
-            self._analyse(raw, message.statement_name, message.parameter_type_oids, frame.data, self._parsed)
+            name, types = message.statement_name, message.parameter_type_oids
+            self._analyse(raw, name, types, frame.data, lambda verdict: self._parsed(Prepared(name, verdict, types)))
             return
         sent = frame.data
         if admitted.sql != raw.text:
             sent = query.Parse(message.statement_name, admitted.sql, message.parameter_type_oids).encode()
-        self._prepare(admitted.prepared(message.statement_name, self._context.rules().version), sent)
+        self._prepare(Prepared(message.statement_name, admitted.verdict(self._context.rules().version)), sent)
 
     def _prepare(self, prepared: Prepared, parse: bytes) -> None:
         """A statement without a tree: its name counts when the server says ParseComplete."""
@@ -274,11 +285,11 @@ class AnalysedSession:
             return
         try:
             self._check_name(message.portal)
-            self._decide_again_if_rules_changed(prepared)
+            prepared.verdict = self._current(prepared.verdict)
         except ProxyError as error:
             self._refuse(error)
             return
-        portal = Portal(message.portal, prepared, tuple(message.result_formats))
+        portal = Portal(message.portal, prepared, prepared.verdict, tuple(message.result_formats))
         self._bind(portal, frame.data, self._bound)
 
     def _bind(self, portal: Portal, bind: bytes, then: Callable[[Portal], None]) -> None:
@@ -288,30 +299,30 @@ class AnalysedSession:
                 Request.BIND,
                 visible=False,
                 portal=portal,
-                prepared=portal.prepared,
+                verdict=portal.verdict,
                 then=lambda: self._check_bound(portal, then),
             ),
             bind + query.Flush().encode(),
         )
 
     def _check_bound(self, portal: Portal, then: Callable[[Portal], None]) -> None:
-        """At BindComplete: a tree before it means that the server analysed anew (or inlined a function)."""
-        prepared = portal.prepared
-        has_changed = prepared.is_analysed and (bool(portal.trees) or prepared.is_stale)
-        if not has_changed or prepared.raw is None:
+        """At BindComplete: a tree since the last decision means that the server analysed anew (or inlined a function).
+
+        The same text is parsed again under a name of ours, in the same transaction and under the portal's locks.
+        """
+        prepared, verdict = portal.prepared, portal.verdict
+        if not prepared.is_stale or not verdict.is_analysed or verdict.raw is None:
             then(portal)
             return
 
-        def again(fresh: Prepared) -> None:
-            prepared.understanding, prepared.decision = fresh.understanding, fresh.decision
-            prepared.row, prepared.rules_version = fresh.row, fresh.rules_version
+        def again(fresh: Verdict) -> None:
+            prepared.verdict = portal.verdict = fresh
             prepared.is_stale = False
-            prepared.plans.clear()
             then(portal)
 
-        parse = query.Parse(CHECK_STATEMENT, prepared.raw.text, prepared.parameter_type_oids).encode()
+        parse = query.Parse(CHECK_STATEMENT, verdict.raw.text, prepared.parameter_type_oids).encode()
         self._ask(Pending(Request.CLOSE, visible=False), query.Close("S", CHECK_STATEMENT).encode())
-        self._analyse(prepared.raw, CHECK_STATEMENT, prepared.parameter_type_oids, parse, again)
+        self._analyse(verdict.raw, CHECK_STATEMENT, prepared.parameter_type_oids, parse, again)
 
     def _bound(self, portal: Portal) -> None:
         self._portals[portal.name] = portal
@@ -320,15 +331,19 @@ class AnalysedSession:
 
     def _on_describe(self, frame: framing.Frame) -> None:
         message = query.Describe.decode(frame.body)
-        if message.name.startswith(RESERVED_PREFIX):
-            self._refuse(reserved_name(message.name))
-        elif message.kind == "S":
+        try:
+            self._check_name(message.name)
+        except ProxyError as error:
+            self._refuse(error)
+            return
+        if message.kind == "S":
             prepared = self._statements.get(message.name)
-            self._ask(Pending(Request.DESCRIBE_STATEMENT, prepared=prepared), frame.data)
+            verdict = prepared.verdict if prepared else None
+            self._ask(Pending(Request.DESCRIBE_STATEMENT, prepared=prepared, verdict=verdict), frame.data)
         else:
             portal = self._portals.get(message.name)
-            prepared = portal.prepared if portal else None
-            self._ask(Pending(Request.DESCRIBE_PORTAL, prepared=prepared, portal=portal), frame.data)
+            verdict = portal.verdict if portal else None
+            self._ask(Pending(Request.DESCRIBE_PORTAL, portal=portal, verdict=verdict), frame.data)
 
     def _on_execute(self, frame: framing.Frame) -> None:
         message = query.Execute.decode(frame.body)
@@ -336,19 +351,34 @@ class AnalysedSession:
         if portal is None:
             self._forward_expecting_refusal(frame, Request.EXECUTE)
             return
-        self._execute(portal, frame.data, lambda: self._executed(portal.prepared))
+        try:
+            self._check_name(message.portal)
+            portal.verdict = self._current(portal.verdict)
+        except ProxyError as error:
+            self._refuse(error)
+            return
+        verdict = portal.verdict
+        self._execute(portal, frame.data, lambda: self._executed(verdict))
 
     def _execute(self, portal: Portal, sent: bytes, then: Callable[[], None]) -> None:
-        prepared = portal.prepared
-        self._redacting = self._redacting or prepared.redacts
-        portal.plan = prepared.plan(portal.result_formats, self._context.keys, self._parameters)
-        pending = Pending(Request.EXECUTE, portal=portal, prepared=prepared, then=then, may_copy=prepared.may_copy)
+        verdict = portal.verdict
+        self._redacting = self._redacting or verdict.redacts
+        portal.plan = verdict.plan(portal.result_formats, self._context.keys, self._formats())
+        pending = Pending(
+            Request.EXECUTE, portal=portal, verdict=verdict, plan=portal.plan, then=then, may_copy=verdict.may_copy
+        )
         self._ask(pending, sent)
 
-    def _executed(self, prepared: Prepared) -> None:
-        raw = prepared.raw
-        if prepared.kept_level is not None and raw is not None and raw.setting is not None:
-            self._level.set(prepared.kept_level, is_local=raw.setting.is_local)
+    def _formats(self) -> Mapping[str, str]:
+        """How the server writes values now; it reports changes only before ReadyForQuery."""
+        if not self._formats_changed:
+            return self._parameters
+        return {**self._parameters, **dict.fromkeys(FORMAT_SETTINGS, UNKNOWN_FORMAT)}
+
+    def _executed(self, verdict: Verdict) -> None:
+        raw = verdict.raw
+        if verdict.kept_level is not None and raw is not None and raw.setting is not None:
+            self._level.set(verdict.kept_level, is_local=raw.setting.is_local)
         if raw is not None:
             self._note_executed(raw)
 
@@ -359,13 +389,19 @@ class AnalysedSession:
             else:
                 self._statements.clear()
                 self._catalog_prepared = False
+        if raw.node == "DiscardStmt" or (raw.setting is not None and raw.setting.name in FORMAT_NAMES):
+            self._formats_changed = self._formats_set_in_transaction = True
+        elif raw.handling is Handling.TRANSACTION and self._formats_set_in_transaction:
+            self._formats_changed = True  # a rollback takes the SET back
         if (raw.setting is not None and raw.setting.name == "all") or raw.node == "DiscardStmt":
             self._level.reset()
 
     def _on_close(self, frame: framing.Frame) -> None:
         message = query.Close.decode(frame.body)
-        if message.name.startswith(RESERVED_PREFIX):
-            self._refuse(reserved_name(message.name))
+        try:
+            self._check_name(message.name)
+        except ProxyError as error:
+            self._refuse(error)
             return
 
         def then() -> None:
@@ -399,7 +435,7 @@ class AnalysedSession:
             self._enter(Phase.READY)
             self._sync()
             return
-        self._ask(Pending(Request.QUERY), frame.data)
+        self._ask(Pending(Request.QUERY, verdict=Verdict(call, passes_rows=True)), frame.data)
 
     def _on_terminate(self, frame: framing.Frame) -> None:
         self._send_upstream(frame.data)
@@ -419,7 +455,11 @@ class AnalysedSession:
             raise MalformedMessage(f"unexpected message type {frame.tag[0]} during COPY from stdin")
 
     def _on_stray_copy(self, frame: framing.Frame) -> None:
-        """COPY messages outside COPY are ignored, as the server does (it may have ended the COPY with an error)."""
+        """Before the server has begun the COPY, or after it ended it with an error: it ignores them then."""
+        copying = self._pending.next_that_may_copy()
+        if copying is not None:
+            copying.has_all_data = copying.has_all_data or frame.tag != b"d"
+            self._send_upstream(frame.data)
 
     # Simple Query ----------------------------------------------------------------------------------------------
 
@@ -454,9 +494,10 @@ class AnalysedSession:
                 self._note_executed(item.raw)
 
         self._redacting = self._redacting or any(item.decision and item.decision.redacts_errors for item in script)
-        passes_rows = bool(script) and all(item.passes_rows for item in script)
-        may_copy = passes_rows and all(item.raw.handling is Handling.REFUSE for item in script)
-        self._ask(Pending(Request.QUERY, then=then, may_copy=may_copy), sent)
+        verdicts = [item.verdict(self._context.rules().version) for item in script]
+        rows = next((one for one in verdicts if one.passes_rows), None)
+        may_copy = any(one.may_copy for one in verdicts)
+        self._ask(Pending(Request.QUERY, then=then, verdict=rows, may_copy=may_copy), sent)
 
     def _next_statement(self) -> None:
         """The next statement of the string; the last one ends it (`_execute_unnamed`)."""
@@ -467,33 +508,32 @@ class AnalysedSession:
         if item.is_analysed:
             self._analyse(raw, "", (), parse, self._bind_unnamed)
             return
-        prepared = item.prepared("", self._context.rules().version)
         self._ask(Pending(Request.PARSE, visible=False, position_offset=raw.character_offset), parse)
-        self._bind_unnamed(prepared)
+        self._bind_unnamed(item.verdict(self._context.rules().version))
 
-    def _bind_unnamed(self, prepared: Prepared) -> None:
-        self._bind(Portal("", prepared), query.Bind("", "", (), (), ()).encode(), self._execute_unnamed)
+    def _bind_unnamed(self, verdict: Verdict) -> None:
+        portal = Portal("", Prepared("", verdict), verdict)
+        self._bind(portal, query.Bind("", "", (), (), ()).encode(), self._execute_unnamed)
 
     def _execute_unnamed(self, portal: Portal) -> None:
-        prepared, raw = portal.prepared, portal.prepared.raw
-        assert raw is not None
+        verdict = portal.verdict
         self._enter(Phase.RUNNING)
-        if prepared.row is not None:
-            self._send_client(prepared.row.encode())
-        elif not prepared.is_analysed:
+        if verdict.row is not None:
+            self._send_client(verdict.row.encode())
+        elif not verdict.is_analysed:
             describe = query.Describe("P", "").encode()
-            self._ask(Pending(Request.DESCRIBE_PORTAL, prepared=prepared, is_simple=True), describe)
+            self._ask(Pending(Request.DESCRIBE_PORTAL, verdict=verdict, is_simple=True), describe)
 
         if self._script:
 
             def then() -> None:
-                self._executed(prepared)
+                self._executed(verdict)
                 self._next_statement()
 
             self._execute(portal, query.Execute("", 0).encode() + query.Flush().encode(), then)
             return
         self._script = None
-        self._execute(portal, query.Execute("", 0).encode(), lambda: self._executed(prepared))
+        self._execute(portal, query.Execute("", 0).encode(), lambda: self._executed(verdict))
         self._sync()
         self._enter(Phase.READY)
 
@@ -544,7 +584,7 @@ class AnalysedSession:
         name: str,
         declared_types: Sequence[int],
         parse: bytes,
-        resume: Callable[[Prepared], None],
+        resume: Callable[[Verdict], None],
     ) -> None:
         """Send Parse and Describe; `resume` is called with the prepared statement once it is allowed."""
         self._enter(Phase.ANALYSING)
@@ -623,17 +663,7 @@ class AnalysedSession:
             self._refuse_parsed(gate, error)
             return
         self._gate = None
-        gate.resume(
-            Prepared(
-                gate.name,
-                gate.raw,
-                gate.declared_types,
-                understanding,
-                decision,
-                gate.row,
-                rules.version,
-            )
-        )
+        gate.resume(Verdict(gate.raw, decision, rules.version, understanding, gate.row))
 
     def _decide_by_text(self, gate: Gate, error: ProxyError) -> None:
         """What could not be understood is refused under masks; without any, only what the text says can refuse it."""
@@ -647,25 +677,11 @@ class AnalysedSession:
             return
         self._gate = None
         admitted = Admitted(gate.raw, gate.raw.text, decision, passes_rows=True)
-        gate.resume(admitted.prepared(gate.name, rules.version))
+        gate.resume(admitted.verdict(rules.version))
 
-    def _decide_again_if_rules_changed(self, prepared: Prepared) -> None:
-        """Rules reload counts from the next statement, also for statements prepared before."""
-        rules = self._context.rules()
-        if prepared.raw is None or prepared.rules_version == rules.version:
-            return
-        if prepared.understanding is not None:
-            prepared.decision = decision_for(prepared.understanding, self._context.identity, rules)
-            prepared.plans.clear()
-        else:
-            prepared.decision = decision_for_utility(prepared.raw, self._context.identity, rules)
-            if prepared.passes_rows and prepared.raw.handling is not Handling.SHOW and self._has_masks():
-                raise NotUnderstood(
-                    "this statement was prepared under other rules and was not analysed",
-                    detail="rule builtin.rules_changed",
-                    hint="Prepare it again.",
-                )
-        prepared.rules_version = rules.version
+    def _current(self, verdict: Verdict) -> Verdict:
+        """A rules reload counts from the next statement, also for statements prepared before."""
+        return verdict.under(self._context.rules(), self._context.identity)
 
     # Refusing --------------------------------------------------------------------------------------------------
 
@@ -697,8 +713,19 @@ class AnalysedSession:
         raise MalformedMessage("the server accepted what could not be analysed; the connection is closed")
 
     def _check_name(self, name: str) -> None:
+        """Raises StatementDenied for a name that the server would take for another one."""
         if name.startswith(RESERVED_PREFIX):
-            raise reserved_name(name)
+            raise StatementDenied(
+                f"names that begin with {RESERVED_PREFIX} are the proxy's own",
+                detail="rule builtin.reserved_name",
+                hint="Use another name.",
+            )
+        if len(name.encode("utf-8", "surrogateescape")) > MAX_NAME_BYTES:
+            raise StatementDenied(
+                f"a name of a prepared statement or portal is longer than {MAX_NAME_BYTES} bytes",
+                detail="rule builtin.long_name: the server tells such names apart only by their first bytes",
+                hint="Use a shorter name.",
+            )
 
     # From the server -------------------------------------------------------------------------------------------
 
@@ -708,15 +735,14 @@ class AnalysedSession:
             raise UpstreamUnreachable("the server sent rows that nothing asked for")
         if head.rows is not None:
             head.rows.append(run.data)
-        elif head.request is Request.QUERY or (head.portal is not None and head.portal.plan is None):
-            portal = head.portal
-            if portal is not None and not portal.prepared.may_return_rows:
-                raise UpstreamUnreachable("the server sent rows for a statement that has none")
-            self._send_client(run.data)
-        elif head.portal is not None and head.portal.plan is not None:
-            self._send_client(rewrite_rows(run.data, head.portal.plan))
-        else:
+        elif head.plan is not None:
+            self._send_client(rewrite_rows(run.data, head.plan))
+        elif head.verdict is None:
             self._unexpected_success()
+        elif not head.verdict.may_return_rows:
+            raise UpstreamUnreachable("the server sent rows for a statement that has none")
+        else:
+            self._send_client(run.data)
 
     def _on_reply(self, run: framing.Run) -> None:
         tag = run.tag
@@ -760,8 +786,8 @@ class AnalysedSession:
             row = results.RowDescription.decode(run.body)
             if not head.visible and gate is not None:
                 gate.row = row
-            elif head.prepared is not None:
-                data = self._described_row(head.prepared, row, data)
+            elif head.verdict is not None:
+                data = self._described_row(head.verdict, row, data)
         self._pending.pop()
         if head.visible and not (head.is_simple and run.tag == b"n"):
             self._send_client(data)
@@ -772,17 +798,17 @@ class AnalysedSession:
         if not head.may_copy or head.request not in (Request.QUERY, Request.EXECUTE):
             raise UpstreamUnreachable("the server began a COPY that was not admitted")
         if run.tag == b"G":
-            self._copies_in = True
-            if head.request is Request.EXECUTE:
+            self._copies_in = not head.has_all_data
+            if head.request is Request.EXECUTE and self._copies_in:
                 self._pending.drop_syncs_behind_head()
         self._send_client(run.data)
 
-    def _described_row(self, prepared: Prepared, row: results.RowDescription, data: bytes) -> bytes:
-        if prepared.renames is not None:
-            return row.renamed((prepared.renames,)).encode()
-        if prepared.decision is not None and prepared.understanding is not None:
-            catalog = prepared.understanding.catalog
-            check_origins(prepared.decision, row, catalog, self._context.identity, self._context.rules())
+    def _described_row(self, verdict: Verdict, row: results.RowDescription, data: bytes) -> bytes:
+        if verdict.renames is not None:
+            return row.renamed((verdict.renames,)).encode()
+        if verdict.decision is not None and verdict.understanding is not None:
+            catalog = verdict.understanding.catalog
+            check_origins(verdict.decision, row, catalog, self._context.identity, self._context.rules())
         return data
 
     def _on_notice(self, run: framing.Run) -> None:
@@ -793,7 +819,7 @@ class AnalysedSession:
             if head is not None and head.request is Request.PARSE and self._gate is not None and not head.visible:
                 self._gate.trees.append(tree_text(fields))
             elif head is not None and head.request is Request.BIND and head.portal is not None:
-                head.portal.trees.append(tree_text(fields))
+                head.portal.prepared.is_stale = True  # at once: a Bind that fails now does not announce it again
             elif head is not None and head.request is Request.DESCRIBE_STATEMENT:
                 self._note_tree_at_describe(head, fields)
             return
@@ -850,9 +876,11 @@ class AnalysedSession:
             raise UpstreamUnreachable("the server is ready while a request is open")
         self._pending.pop()
         self._status = results.ReadyForQuery.decode(run.body).status
+        self._formats_changed = False
         if self._status == "I":
             self._portals.clear()
             self._redacting = False
+            self._formats_set_in_transaction = False
         self._level.transaction(self._status)
         self._send_client(run.data)
         if head.then is not None:
@@ -908,11 +936,3 @@ ANSWERS: dict[Request, frozenset[bytes]] = {
     Request.SYNC: frozenset(),
     Request.REFUSAL: frozenset(),
 }
-
-
-def reserved_name(name: str) -> StatementDenied:
-    return StatementDenied(
-        f"names that begin with {RESERVED_PREFIX} are the proxy's own",
-        detail="rule builtin.reserved_name",
-        hint="Use another name.",
-    )

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from enum import Enum
 
 from pgproxy.errors import ProxyError
-from pgproxy.session.prepared import Portal, Prepared
+from pgproxy.masking.plan import MaskPlan
+from pgproxy.session.prepared import Portal, Prepared, Verdict
 
 
 class Request(Enum):
@@ -41,12 +42,17 @@ class Pending:
     """Called when the request succeeded."""
     portal: Portal | None = None
     prepared: Prepared | None = None
+    verdict: Verdict | None = None
+    """What was decided about what the request is for."""
+    plan: MaskPlan | None = None
     error: ProxyError | None = None
     """REFUSAL, or the proxy's own request: what the client is told when the server refuses it."""
     rows: list[bytes] | None = None
     """Where the DataRow frames of the proxy's own Execute are collected."""
     may_copy: bool = False
     """COPY data may pass under this request."""
+    has_all_data: bool = False
+    """The client sent CopyDone or CopyFail before it heard that the COPY began."""
     is_simple: bool = False
     """Describe of a simple Query's statement: NoData has no place in that protocol."""
     position_offset: int = 0
@@ -55,7 +61,7 @@ class Pending:
     @property
     def redacts(self) -> bool:
         """Errors of this request may carry a masked value."""
-        return self.prepared is not None and self.prepared.redacts
+        return self.verdict is not None and self.verdict.redacts
 
 
 class PendingQueue:
@@ -76,6 +82,10 @@ class PendingQueue:
 
     def pop(self) -> Pending:
         return self._queue.popleft()
+
+    def next_that_may_copy(self) -> Pending | None:
+        """The oldest request that waits for the data of a COPY FROM STDIN."""
+        return next((one for one in self._queue if one.may_copy and not one.has_all_data), None)
 
     def drop_syncs_behind_head(self) -> None:
         """COPY FROM STDIN began: the server ignores a Sync that was sent before the data."""

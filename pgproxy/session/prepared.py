@@ -1,45 +1,53 @@
-"""What a session remembers of its prepared statements and portals, by the client's own names."""
+"""What a session remembers of its prepared statements and portals, by the client's own names.
+
+A `Verdict` is frozen and belongs to one meaning of one statement. A prepared statement has its newest; a portal keeps
+the one it was bound under, for the server executes what was bound, whatever the name means by now.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
+from pgproxy.errors import NotUnderstood
+from pgproxy.login.identity import Identity
 from pgproxy.masking.keys import MaskingKeys
 from pgproxy.masking.plan import MaskPlan
 from pgproxy.policy.decision import Decision
-from pgproxy.session.understanding import Understanding, plan_for
+from pgproxy.policy.rules import Rules
+from pgproxy.policy.subject import subject_of
+from pgproxy.session.understanding import Understanding, decision_for, decision_for_utility, plan_for
 from pgproxy.statements.model import Handling, RawStatement
 from pgproxy.wire.results import RowDescription
 
 RESERVED_PREFIX = "_pgproxy_"
 """Names of prepared statements and portals that are ours."""
 
+FORMAT_SETTINGS = ("DateStyle", "IntervalStyle", "TimeZone")
+"""Reported settings that decide how text values are written."""
 
-@dataclass(slots=True)
-class Prepared:
-    """One prepared statement that may be bound."""
+PlanKey = tuple[object, ...]
 
-    name: str
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """A statement that may run, and all that its results depend on."""
+
     raw: RawStatement | None
     """None: an empty query string."""
-    parameter_type_oids: tuple[int, ...] = ()
-    """As the client declared them in Parse."""
-    understanding: Understanding | None = None
-    """None: a utility statement, which has no tree."""
     decision: Decision | None = None
+    rules_version: str = ""
+    understanding: Understanding | None = None
+    """None: a utility statement, or one that only its text decided; it has no tree."""
     row: RowDescription | None = None
     """Of an analysed statement; None where it returns no rows."""
-    rules_version: str = ""
     passes_rows: bool = False
     """Without a tree: SHOW, or anything of an identity that has no masks."""
     kept_level: str | None = None
     """SET client_min_messages, kept by the proxy: the level that its execution sets."""
     renames: str | None = None
     """SHOW client_min_messages, asked under the proxy's own name: what its column is called."""
-    is_stale: bool = False
-    """The server analysed it anew outside Bind: its next Bind decides again."""
-    plans: dict[tuple[object, ...], MaskPlan | None] = field(default_factory=dict)
+    plans: dict[PlanKey, MaskPlan | None] = field(default_factory=dict, compare=False)
 
     @property
     def is_analysed(self) -> bool:
@@ -58,17 +66,50 @@ class Prepared:
         """COPY of an identity that has no masks."""
         return self.passes_rows and self.raw is not None and self.raw.handling is Handling.REFUSE
 
+    def under(self, rules: Rules, identity: Identity) -> Verdict:
+        """The same statement under the rules of this moment.
+
+        Raises:
+            ProxyError: they deny it.
+        """
+        if self.raw is None or self.rules_version == rules.version:
+            return self
+        if self.understanding is not None:
+            decision = decision_for(self.understanding, identity, rules)
+        else:
+            decision = decision_for_utility(self.raw, identity, rules)
+            is_show = self.raw.handling is Handling.SHOW
+            if self.passes_rows and not is_show and subject_of(identity, rules).masks:
+                raise NotUnderstood(
+                    "this statement was prepared under other rules and was not analysed",
+                    detail="rule builtin.rules_changed",
+                    hint="Prepare it again.",
+                )
+        return replace(self, decision=decision, rules_version=rules.version, plans={})
+
     def plan(
         self, result_formats: tuple[int, ...], keys: MaskingKeys, parameters: Mapping[str, str]
     ) -> MaskPlan | None:
         """The mask plan for rows in these formats, made once; None where they pass as they are."""
         if self.decision is None or self.understanding is None:
             return None
-        key = (result_formats, *(parameters.get(name) for name in ("DateStyle", "IntervalStyle", "TimeZone")))
+        key = (result_formats, *(parameters.get(name) for name in FORMAT_SETTINGS))
         if key not in self.plans:
             catalog = self.understanding.catalog
             self.plans[key] = plan_for(self.decision, self.row, result_formats, catalog, keys, parameters)
         return self.plans[key]
+
+
+@dataclass(slots=True)
+class Prepared:
+    """One prepared statement that may be bound."""
+
+    name: str
+    verdict: Verdict
+    parameter_type_oids: tuple[int, ...] = ()
+    """As the client declared them in Parse."""
+    is_stale: bool = False
+    """The server analysed it anew and that has not been decided yet: its next Bind decides again first."""
 
 
 @dataclass(slots=True)
@@ -77,8 +118,7 @@ class Portal:
 
     name: str
     prepared: Prepared
+    verdict: Verdict
     result_formats: tuple[int, ...] = ()
     plan: MaskPlan | None = None
     """None: its rows pass as they are."""
-    trees: list[bytes] = field(default_factory=list)
-    """Trees that the server announced before BindComplete."""
