@@ -141,8 +141,10 @@ class Connection:
         if context is None:
             self._socket.close()
             raise ConnectionGone
+        link = Link()
         try:
-            _, link = await loop.connect_accepted_socket(Link, self._socket, ssl=context)
+            # Not the protocol that it returns: uvloop's is its own, between the socket and ours.
+            await loop.connect_accepted_socket(lambda: link, self._socket, ssl=context)
         except (ssl.SSLError, OSError):
             raise ConnectionGone from None
         if link.ssl_object is None or link.ssl_object.selected_alpn_protocol() != "postgresql":

@@ -65,18 +65,22 @@ class UpstreamConnector:
         if upstream.sslmode == "allow":  # without TLS first is all we do: a refusal comes only after the StartupMessage
             return await self._open()
         link = await self._open()
-        if self._context is None:
-            return link
+        try:
+            if self._context is not None:
+                await self._ask_for_tls(link, self._context)
+        except BaseException:  # also the timeout: nobody else knows of this socket
+            link.abort()
+            raise
+        return link
+
+    async def _ask_for_tls(self, link: Link, context: ssl.SSLContext) -> None:
+        upstream = self.upstream
         link.write(startup.SSLRequest().encode())
         answer = await link.read(1)
         if answer == b"S":
-            name = upstream.host if self._context.check_hostname else None
-            await link.start_tls(self._context, server_hostname=name or upstream.host, is_server=False)
-            return link
-        if answer == b"N" and upstream.sslmode == "prefer":
-            return link
-        link.close()
-        raise UpstreamUnreachable(f"the upstream server does not offer TLS, and sslmode is {upstream.sslmode}")
+            await link.start_tls(context, server_hostname=upstream.host, is_server=False)
+        elif answer != b"N" or upstream.sslmode != "prefer":
+            raise UpstreamUnreachable(f"the upstream server does not offer TLS, and sslmode is {upstream.sslmode}")
 
     async def _open(self) -> Link:
         loop = asyncio.get_running_loop()

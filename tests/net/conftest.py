@@ -51,7 +51,7 @@ def way(postgres: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     name = f"net_{os.environ.get('PYTEST_XDIST_WORKER', 'alone')}"
     database = postgres.new_database(name)
     postgres.new_role(name, attributes="SUPERUSER REPLICATION")
-    identities = {"agent": {"password": SECRET}, "*": {"auth": "upstream"}}
+    identities: dict[str, object] = {"agent": {"password": SECRET}, "*": {"auth": "upstream"}}
     with ProxyProcess(tmp_path_factory.mktemp("way"), database.dsn(), identities=identities) as proxy:
         yield Way(database, proxy, name)
 

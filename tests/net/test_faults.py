@@ -93,7 +93,7 @@ def refused_with(port: int, user: str, password: str = "") -> str:
 
 
 def test_without_a_server_a_client_hears_08006_and_the_proxy_lives(tmp_path: Path) -> None:
-    identities = {"agent": {"password": SECRET}, "*": {"auth": "upstream"}}
+    identities: dict[str, object] = {"agent": {"password": SECRET}, "*": {"auth": "upstream"}}
     with ProxyProcess(tmp_path, f"postgresql://app@127.0.0.1:{free_port()}/x", identities=identities) as proxy:
         for _ in range(2):
             with RawClient(proxy.port) as client:
@@ -109,7 +109,7 @@ def test_without_a_server_a_client_hears_08006_and_the_proxy_lives(tmp_path: Pat
 def mute(silent_port: int, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ProxyProcess]:
     """A proxy whose server takes connections and never answers."""
     dsn = f"postgresql://app@127.0.0.1:{silent_port}/x?connect_timeout=1&sslmode=disable"
-    identities = {"agent": {"password": SECRET}, "*": {"auth": "upstream"}}
+    identities: dict[str, object] = {"agent": {"password": SECRET}, "*": {"auth": "upstream"}}
     with ProxyProcess(tmp_path_factory.mktemp("mute"), dsn, identities=identities) as proxy:
         yield proxy
 

@@ -6,7 +6,6 @@ import base64
 from collections.abc import Iterator
 
 import asyncpg
-import pg8000.dbapi
 import psycopg
 import pytest
 
@@ -87,7 +86,9 @@ async def test_asyncpg_comes_in(named: ProxyProcess, database: Database) -> None
 
 
 def test_pg8000_comes_in(named: ProxyProcess, database: Database) -> None:
-    connection = pg8000.dbapi.connect("stored", named.host, database.name, named.port, ROLE_PASSWORD, ssl_context=False)
+    connection = pytest.importorskip("pg8000.dbapi").connect(
+        "stored", named.host, database.name, named.port, ROLE_PASSWORD, ssl_context=False
+    )
     try:
         cursor = connection.cursor()
         cursor.execute("SELECT %s + 1", (6,))
@@ -152,7 +153,9 @@ def test_a_database_that_is_not_offered_is_refused(named: ProxyProcess, database
 
 
 def test_the_database_left_out_is_the_dsns(named: ProxyProcess, database: Database) -> None:
-    connection = pg8000.dbapi.connect("plain", named.host, None, named.port, AGENT_PASSWORD, ssl_context=False)
+    connection = pytest.importorskip("pg8000.dbapi").connect(
+        "plain", named.host, None, named.port, AGENT_PASSWORD, ssl_context=False
+    )
     try:
         cursor = connection.cursor()
         cursor.execute("SELECT current_database()")
