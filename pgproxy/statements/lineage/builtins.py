@@ -91,7 +91,14 @@ SECRET_COLUMNS: Final = {
 }
 """Columns of system tables that hold secrets or users' data; so does their whole row."""
 HARMLESS_COLUMNS: Final = {
-    "pg_statistic": frozenset(("starelid", "staattnum", "stainherit")),
+    "pg_statistic": frozenset(
+        (
+            "starelid",
+            "staattnum",
+            "stainherit",
+            *(f"{name}{number}" for name in ("stakind", "staop", "stacoll") for number in range(1, 6)),
+        )
+    ),
     "pg_statistic_ext_data": frozenset(("stxoid", "stxdinherit")),
 }
 """System tables that are samples of users' data, and the only columns of them that are not."""

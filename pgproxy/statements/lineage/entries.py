@@ -159,7 +159,7 @@ class Entries:
         if kind == TABLE_FUNCTION:
             return self._table_function_columns(scope, entry)
         if kind == VALUES:
-            rows = [[self._walk.expressions.value(item, scope) for item in row] for row in entry["values_lists"]]
+            rows = [[self._walk.expressions.value(item, scope) for item in row or ()] for row in entry["values_lists"]]
             return Columns.of({at: alternatives(column) for at, column in enumerate(zip(*rows, strict=True), 1)})
         if kind == CTE:
             return self._common_table_columns(scope, entry)

@@ -39,8 +39,8 @@ _EXTERNAL, _SUBLINK, _MULTI = 0, 2, 3
 _EXISTS, _ALL, _ANY, _ROW_COMPARE, _EXPRESSION, _MULTI_EXPRESSION, _ARRAY = range(7)
 """subLinkType."""
 
-_CASTS: Final = frozenset((1, 2))
-"""funcformat of an explicit and an implicit cast."""
+_EXPLICIT_CAST, _IMPLICIT_CAST = 1, 2
+"""funcformat."""
 
 _TEXT, _VARCHAR = 25, 1043
 _SAME_TEXT: Final = frozenset((_TEXT, _VARCHAR))
@@ -214,8 +214,9 @@ class Expressions:
             self._walk.predicates.use(derived(*arguments), UseKind.RANGE, "function")
         elif name in builtins.JSON_STEP and len(nodes) == 2:
             return _at_path(arguments[0], _steps(nodes[1]), derived(*arguments))
-        elif node.get("funcformat") in _CASTS and arguments and arguments[0].constants is not None:
-            return Value(constants=arguments[0].constants, is_null=arguments[0].is_null)
+        elif node.get("funcformat") in (_EXPLICIT_CAST, _IMPLICIT_CAST) and arguments and not arguments[0].sources:
+            is_same = node["funcformat"] == _IMPLICIT_CAST
+            return arguments[0] if is_same else _of_unknown_text(arguments[0])
         elif name in builtins.KEEP_WHOLE and len(arguments) == 1:
             return weakened(arguments[0], Form.WHOLE)
         return derived(*arguments)
@@ -359,7 +360,7 @@ class Expressions:
         """A cast by the text of the value: to text it is kept whole."""
         argument = self.value(node["arg"], scope)
         if not argument.sources:
-            return argument
+            return _of_unknown_text(argument)
         is_text = self.base_type(node["resulttype"]) in _SAME_TEXT
         return weakened(argument, Form.WHOLE) if is_text else derived(argument)
 
@@ -372,7 +373,7 @@ class Expressions:
         with self.placeholder(argument):
             element = self.value(node["elemexpr"], scope)
         outcome = derived(argument, element)
-        return replace(outcome, constants=argument.constants) if not outcome.sources else outcome
+        return outcome if outcome.sources else element
 
     def _cast_types(self, node: Node) -> tuple[int, int]:
         before = expression_type(node["arg"], self._walk.catalog)
@@ -473,6 +474,11 @@ def _steps(node: Any) -> list[str] | None:
     if node.tag in ("RELABELTYPE", "COERCEVIAIO"):
         return _steps(node["arg"])
     return None
+
+
+def _of_unknown_text(value: Value) -> Value:
+    """A constant under something that may change how it is written."""
+    return Value(constants=None if value.constants is None else frozenset(), is_null=value.is_null)
 
 
 def _at_path(document: Value, steps: list[str] | None, otherwise: Value) -> Value:

@@ -7,7 +7,7 @@ to keep a value unchanged is DERIVED.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final
 
 from pgproxy.statements.model import ColumnId, Form, Source, Use
@@ -22,7 +22,7 @@ class Value:
 
     sources: Sources = NO_SOURCES
     constants: frozenset[str] | None = None
-    """Not None: it is one of some constants or parameters; as text where that is known ("$1" for a parameter)."""
+    """Not None: it is one of some constants or parameters; those whose text is known, as text ("$1" a parameter)."""
     is_null: bool = False
     """The constant NULL."""
     fields: Mapping[int, Value] | None = None
@@ -65,9 +65,7 @@ def derived(*values: Value) -> Value:
 
 def weakened(value: Value, form: Form) -> Value:
     """The value under something that keeps no more than `form` of it."""
-    if not value.sources:
-        return replace(value, fields=None)
-    return Value(weakened_sources(value.sources, form))
+    return Value(weakened_sources(value.sources, form)) if value.sources else NOTHING
 
 
 def alternatives(values: Sequence[Value]) -> Value:

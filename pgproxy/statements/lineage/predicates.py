@@ -67,7 +67,9 @@ class Predicates:
         for one, other in ((left, right), (right, left)):
             if not one.sources:
                 continue
-            if not one.is_plain:
+            if other.is_null:
+                self.use(one, UseKind.NULL_TEST, context)
+            elif not one.is_plain:
                 self.use(one, UseKind.RANGE, context)
             elif other.constants is not None:
                 for source in one.sources:

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 SELECT, UPDATE, INSERT, DELETE, MERGE = 1, 2, 3, 4, 5
 """commandType (nodes/nodes.h, CmdType)."""
 
-_UNION, _INTERSECT, _EXCEPT = 0, 1, 2
+_INTERSECT, _EXCEPT = 2, 3
+"""SetOperation."""
 _CONFLICT_UPDATE: Final = 2
 _ROUNDS: Final = 200
 """Of a recursive WITH query. Each round but the last adds a source to a column, so few are ever needed."""

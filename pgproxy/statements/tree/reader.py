@@ -42,7 +42,11 @@ class Node:
         self.fields = fields
 
     def __getitem__(self, name: str) -> Any:
-        return self.fields[name]
+        """The field. Raises NotUnderstood where the node has none: it is not the node that belongs there."""
+        try:
+            return self.fields[name]
+        except KeyError:
+            _refuse(f"{self.tag} where another node should be")
 
     def get(self, name: str) -> Any:
         """The field, or None where this server version has none."""

@@ -1,0 +1,59 @@
+"""A session whose statements are analysed as the proxy does it, and lineage as lines of text."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from pgproxy.catalog.model import Catalog
+from pgproxy.errors import ProxyError
+from pgproxy.statements.lineage import trace
+from pgproxy.statements.model import ColumnId, Lineage, Source
+from pgproxy.statements.tree import reached, read_tree
+from tests.tree.announcing import Announcer
+
+
+class Analysis:
+    """Analyses statements in one session of a role that may read no table."""
+
+    def __init__(self, announcer: Announcer) -> None:
+        self.announcer = announcer
+        self.catalog = Catalog()
+        """After `lineage`: what the last statement reached."""
+
+    def lineage(self, statement: str) -> Lineage:
+        """Raises what the analysis raises, and `Rejected` where the server does not accept the statement."""
+        tree = read_tree(self.announcer.tree(statement), self.announcer.version)
+        self.catalog = self.announcer.catalog(reached(tree))
+        return trace(tree, self.catalog)
+
+    def name(self, column: ColumnId) -> str:
+        """ "users.ssn", the schema named if it is not public; "users.*" for the whole row."""
+        relation = self.catalog.relations[column.relation]
+        stored = relation.column(column.attnum)
+        schema = "" if relation.schema == "public" else f"{relation.schema}."
+        return f"{schema}{relation.name}.{stored.name if stored else '*'}"
+
+    def lines(self, statement: str) -> list[str]:
+        """The lineage of a statement, or its refusal: a line for each output, use, write and opaque thing."""
+        try:
+            lineage = self.lineage(statement)
+        except ProxyError as error:
+            return [f"# {error.detail}: {error}"]
+        columns = [f"= {output.name}{self._sources(output.sources)}" for output in lineage.outputs]
+        uses = sorted(
+            f"? {self.name(use.column)}{_path(use.json_path)} {use.kind} {use.context}"
+            + (f" {self.name(use.other)}" if use.other else "")
+            + "".join(f" '{constant}'" for constant in use.constants)
+            for use in lineage.uses
+        )
+        writes = [f"> {self.name(write.target)}{self._sources(write.sources)}" for write in lineage.writes]
+        made = sorted(f"@ {self.name(column)}{self._sources(of)}" for column, of in lineage.materialized.items())
+        return [*columns, *uses, *writes, *made, *(f"! {phrase}" for phrase in lineage.opaque)]
+
+    def _sources(self, sources: Iterable[Source]) -> str:
+        shown = sorted(f"{self.name(one.column)}{_path(one.json_path)} {one.form.value}" for one in sources)
+        return f": {', '.join(shown)}" if shown else ""
+
+
+def _path(steps: tuple[str, ...] | None) -> str:
+    return "" if steps is None else "".join(f"[{step}]" for step in steps)

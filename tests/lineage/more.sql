@@ -1,0 +1,27 @@
+-- What the leak statements' schema does not have: for cases.
+create type place as (city text, zip text);
+create domain email_text as text check (value ~ '@');
+create table people(id int primary key, home place, email email_text, code varchar(10), fixed char(4), full_name text, short_name text generated always as (substr(full_name, 1, 3)) stored);
+create table parent(a int, b text);
+create table child(c text) inherits (parent);
+create view stats as select u.name, count(o.id) as orders, sum(o.total) as total from users u left join orders o on o.user_id = u.id group by u.name;
+create materialized view mv_stats as select name, total from stats;
+create view spending as select id, total from orders where total > 100;
+create table secured(id int, owner text, secret text);
+alter table secured enable row level security;
+create policy own on secured using (owner = current_user) with check (id > 0);
+create table log(id int, what text);
+create table noted(id int, name text);
+create rule note as on update to noted do also insert into log values (new.id, new.name);
+create rule quiet as on delete to log do instead nothing;
+create function checks(text) returns bool language sql immutable as 'select $1 is not null';
+create table with_check(id int, v text check (checks(v)));
+create domain odd as text check (checks(value));
+create table with_odd(id int, v odd);
+create function stamp() returns trigger language plpgsql as 'begin return new; end';
+create table with_trigger(id int, v text);
+create trigger stamp before insert or update on with_trigger for each row execute function stamp();
+create aggregate longest(text) (sfunc = textcat, stype = text);
+create function plus(int, int) returns int language sql immutable as 'select $1 + $2';
+create operator <+> (function = plus, leftarg = int, rightarg = int);
+create sequence numbers;
