@@ -73,6 +73,7 @@ class Connection:
             self._drop()
             return
         except UpstreamRefused as refusal:
+            log.info("%s refused by the upstream sqlstate=%s", self._name, refusal.response.fields.get("C", ""))
             self._last_word(self._what_the_client_hears(refusal))
             return
         except ProxyError as error:
