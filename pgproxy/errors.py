@@ -37,6 +37,18 @@ class ApprovalRequired(StatementDenied):
     """The statement would be held for a reviewer."""
 
 
+class UnknownStatement(ProxyError):
+    """A prepared statement that was not made, or not allowed, in this session."""
+
+    sqlstate = "26000"
+
+
+class UnknownPortal(ProxyError):
+    """A portal that was not made in this session."""
+
+    sqlstate = "34000"
+
+
 class MalformedMessage(ProxyError):
     """Bytes that are no message of the protocol, or a message where it has no place; the connection closes."""
 

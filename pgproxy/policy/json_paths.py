@@ -28,7 +28,8 @@ _STEP = re.compile(
       | \.(?P<deep>\.)?(?:(?P<quoted>{_QUOTED})|(?P<any>\*)|(?P<plain>[^\s.\[\]"'*$?@()]+))""",
     re.VERBOSE,
 )
-_INTEGER = re.compile(r"-?[0-9]+")
+_INTEGER = re.compile(r"\s*[-+]?[0-9]+\s*")
+"""As the server reads an array place (strtol): white space and a sign may stand before it."""
 
 
 def parse_key_path(text: str) -> KeyPath:

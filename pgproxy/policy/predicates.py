@@ -47,10 +47,8 @@ def _objection(use: Use, one: Carried, here: list[Carried], there: list[Carried]
 
 
 def _beyond_equality(use: Use, one: Carried, here: list[Carried], there: list[Carried]) -> str:
-    is_unbounded = use.context in _UNBOUNDED_CONTEXTS and not (
-        # PARTITION BY tells what GROUP BY does: which values are equal.
-        use.context == "window" and use.kind is UseKind.GROUP
-    )
+    # PARTITION BY too: a window sorts its input, so the rows come out in the order of the value.
+    is_unbounded = use.context in _UNBOUNDED_CONTEXTS
     kind = use.kind if one.is_direct and not is_unbounded else UseKind.RANGE
     match kind:
         case UseKind.NULL_TEST | UseKind.LITERAL | UseKind.GROUP:

@@ -10,7 +10,7 @@ How a statement goes (requests in between are the proxy's own, their replies are
 
 A simple Query takes the same steps, statement by statement, under one Sync. A refusal goes through the server so that
 the server itself aborts the transaction and discards until Sync: order and transaction status are never guessed.
-Over 500 lines: the two directions share every field of this state, and apart they could not be read.
+In one file, and long: the two directions share every field of this state, and apart they could not be read.
 """
 
 from __future__ import annotations
@@ -26,6 +26,8 @@ from pgproxy.errors import (
     ProxyError,
     ShuttingDown,
     StatementDenied,
+    UnknownPortal,
+    UnknownStatement,
     UpstreamUnreachable,
 )
 from pgproxy.masking.rewrite import rewrite_rows
@@ -82,6 +84,8 @@ class Gate:
     trees: list[bytes] = field(default_factory=list)
     parameter_types: tuple[int, ...] = ()
     row: results.RowDescription | None = None
+    is_parsed: bool = False
+    """The server has it under `name`."""
     announcement: Announced | None = None
     document: list[bytes] = field(default_factory=list)
 
@@ -131,6 +135,8 @@ class AnalysedSession:
         self._statements: dict[str, Prepared] = {}
         self._portals: dict[str, Portal] = {}
         self._gate: Gate | None = None
+        self._undecided: set[str] = set()
+        """Statements that the server has and nobody allowed: closed behind the next Sync."""
         self._script: deque[Admitted] | None = None
         self._catalog_prepared = False
         self._copies_in = False
@@ -236,17 +242,19 @@ class AnalysedSession:
 
     def _on_parse(self, frame: framing.Frame) -> None:
         message = query.Parse.decode(frame.body)
+        if not message.statement_name:
+            self._statements.pop("", None)  # the server drops it first, whatever becomes of the new one
         try:
             self._check_name(message.statement_name)
             raws = split(message.query)
         except SyntaxProblem:
-            self._forward_expecting_refusal(frame, Request.PARSE)
+            self._forward_bad_parse(frame.data)
             return
         except ProxyError as error:
             self._refuse(error)
             return
         if len(raws) > 1:  # the server refuses these itself, with its own words
-            self._forward_expecting_refusal(frame, Request.PARSE)
+            self._forward_bad_parse(frame.data)
             return
         if not raws:
             self._prepare(Prepared(message.statement_name, Verdict(None)), frame.data)
@@ -279,12 +287,10 @@ class AnalysedSession:
 
     def _on_bind(self, frame: framing.Frame) -> None:
         message = query.Bind.decode(frame.body)
-        prepared = self._statements.get(message.statement)
-        if prepared is None:
-            self._forward_expecting_refusal(frame, Request.BIND)
-            return
         try:
             self._check_name(message.portal)
+            self._check_name(message.statement)
+            prepared = self._statement(message.statement)
             prepared.verdict = self._current(prepared.verdict)
         except ProxyError as error:
             self._refuse(error)
@@ -333,26 +339,22 @@ class AnalysedSession:
         message = query.Describe.decode(frame.body)
         try:
             self._check_name(message.name)
+            if message.kind == "S":
+                prepared = self._statement(message.name)
+                described = Pending(Request.DESCRIBE_STATEMENT, prepared=prepared, verdict=prepared.verdict)
+            else:
+                portal = self._portal(message.name)
+                described = Pending(Request.DESCRIBE_PORTAL, portal=portal, verdict=portal.verdict)
         except ProxyError as error:
             self._refuse(error)
             return
-        if message.kind == "S":
-            prepared = self._statements.get(message.name)
-            verdict = prepared.verdict if prepared else None
-            self._ask(Pending(Request.DESCRIBE_STATEMENT, prepared=prepared, verdict=verdict), frame.data)
-        else:
-            portal = self._portals.get(message.name)
-            verdict = portal.verdict if portal else None
-            self._ask(Pending(Request.DESCRIBE_PORTAL, portal=portal, verdict=verdict), frame.data)
+        self._ask(described, frame.data)
 
     def _on_execute(self, frame: framing.Frame) -> None:
         message = query.Execute.decode(frame.body)
-        portal = self._portals.get(message.portal)
-        if portal is None:
-            self._forward_expecting_refusal(frame, Request.EXECUTE)
-            return
         try:
             self._check_name(message.portal)
+            portal = self._portal(message.portal)
             portal.verdict = self._current(portal.verdict)
         except ProxyError as error:
             self._refuse(error)
@@ -415,7 +417,7 @@ class AnalysedSession:
     def _on_sync(self, frame: framing.Frame) -> None:
         if self.phase is Phase.DISCARDING:
             self._enter(Phase.READY)
-        self._ask(Pending(Request.SYNC), frame.data)
+        self._sync()
 
     def _on_flush(self, frame: framing.Frame) -> None:
         self._send_upstream(frame.data)
@@ -465,7 +467,8 @@ class AnalysedSession:
 
     def _on_query(self, frame: framing.Frame) -> None:
         sql = query.Query.decode(frame.body).query
-        self._statements.pop("", None)  # the server drops the unnamed statement at a simple Query
+        self._statements.pop("", None)  # the server drops both at a simple Query
+        self._portals.pop("", None)
         try:
             script = [self._admit(raw) for raw in split(sql)]
         except SyntaxProblem:
@@ -488,16 +491,12 @@ class AnalysedSession:
 
     def _forward_query(self, script: Sequence[Admitted], sent: bytes) -> None:
         """A string of statements without a tree goes as it is."""
-
-        def then() -> None:
-            for item in script:
-                self._note_executed(item.raw)
-
         self._redacting = self._redacting or any(item.decision and item.decision.redacts_errors for item in script)
         verdicts = [item.verdict(self._context.rules().version) for item in script]
         rows = next((one for one in verdicts if one.passes_rows), None)
         may_copy = any(one.may_copy for one in verdicts)
-        self._ask(Pending(Request.QUERY, then=then, verdict=rows, may_copy=may_copy), sent)
+        commands = deque(item.raw for item in script)
+        self._ask(Pending(Request.QUERY, verdict=rows, may_copy=may_copy, commands=commands), sent)
 
     def _next_statement(self) -> None:
         """The next statement of the string; the last one ends it (`_execute_unnamed`)."""
@@ -590,7 +589,12 @@ class AnalysedSession:
         self._enter(Phase.ANALYSING)
         self._gate = Gate(raw, name, tuple(declared_types), resume)
         offset = raw.character_offset if self._script is not None else 0
-        self._ask(Pending(Request.PARSE, visible=False, position_offset=offset), parse)
+        gate = self._gate
+
+        def parsed() -> None:
+            gate.is_parsed = True
+
+        self._ask(Pending(Request.PARSE, visible=False, position_offset=offset, then=parsed), parse)
         self._ask(
             Pending(Request.DESCRIBE_STATEMENT, visible=False, then=self._described),
             query.Describe("S", name).encode() + query.Flush().encode(),
@@ -688,6 +692,7 @@ class AnalysedSession:
     def _refuse_parsed(self, gate: Gate, error: ProxyError) -> None:
         """Deny a statement that the server already prepared: it must not stay under its name."""
         self._gate = None
+        self._undecided.add(gate.name)
         self._ask(Pending(Request.CLOSE, visible=False), query.Close("S", gate.name).encode())
         in_script = self._script is not None
         self._script = None
@@ -705,9 +710,26 @@ class AnalysedSession:
             query.Describe("S", REFUSED_STATEMENT).encode() + query.Flush().encode(),
         )
 
-    def _forward_expecting_refusal(self, frame: framing.Frame, request: Request) -> None:
-        """The server knows no such thing and says so; if it does not, we understood less than it did."""
-        self._ask(Pending(request, visible=False, then=self._unexpected_success), frame.data)
+    def _forward_bad_parse(self, parse: bytes) -> None:
+        """Our grammar does not take it: the server says why. Nothing behind it runs before that."""
+        self._enter(Phase.ANALYSING)
+        pending = Pending(Request.PARSE, visible=False, then=self._unexpected_success)
+        self._ask(pending, parse + query.Flush().encode())
+
+    def _statement(self, name: str) -> Prepared:
+        """Raises UnknownStatement: nothing is bound that was not decided, whatever the server has under the name."""
+        prepared = self._statements.get(name)
+        if prepared is None:
+            what = f'prepared statement "{name}"' if name else "unnamed prepared statement"
+            raise UnknownStatement(f"{what} does not exist")
+        return prepared
+
+    def _portal(self, name: str) -> Portal:
+        """Raises UnknownPortal."""
+        portal = self._portals.get(name)
+        if portal is None:
+            raise UnknownPortal(f'portal "{name}" does not exist')
+        return portal
 
     def _unexpected_success(self) -> None:
         raise MalformedMessage("the server accepted what could not be analysed; the connection is closed")
@@ -769,6 +791,8 @@ class AnalysedSession:
             self._on_copy_reply(run, head)
             return
         if head.request is Request.QUERY:
+            if run.tag == b"C" and head.commands:
+                self._note_executed(head.commands.popleft())
             self._send_client(run.data)
             return
         expected = ANSWERS[head.request]
@@ -862,6 +886,8 @@ class AnalysedSession:
             return
         if self._pending.drop_until_sync():
             return
+        if self._gate is not None and self._gate.is_parsed:
+            self._undecided.add(self._gate.name)
         self._gate = None
         if self._script is not None:
             self._script = None
@@ -894,7 +920,11 @@ class AnalysedSession:
         self._send_upstream(sent)
 
     def _sync(self) -> None:
+        """Sync; then what was parsed and never allowed goes, before anything else of the client's."""
         self._ask(Pending(Request.SYNC), query.Sync().encode())
+        for name in sorted(self._undecided):
+            self._ask(Pending(Request.CLOSE, visible=False), query.Close("S", name).encode())
+        self._undecided.clear()
 
     def _enter(self, phase: Phase) -> None:
         if phase is self.phase:

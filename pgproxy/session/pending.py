@@ -15,6 +15,7 @@ from enum import Enum
 from pgproxy.errors import ProxyError
 from pgproxy.masking.plan import MaskPlan
 from pgproxy.session.prepared import Portal, Prepared, Verdict
+from pgproxy.statements.model import RawStatement
 
 
 class Request(Enum):
@@ -49,6 +50,8 @@ class Pending:
     """REFUSAL, or the proxy's own request: what the client is told when the server refuses it."""
     rows: list[bytes] | None = None
     """Where the DataRow frames of the proxy's own Execute are collected."""
+    commands: deque[RawStatement] | None = None
+    """QUERY: its statements that have not completed."""
     may_copy: bool = False
     """COPY data may pass under this request."""
     has_all_data: bool = False

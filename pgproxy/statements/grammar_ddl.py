@@ -36,7 +36,6 @@ _CHECK_FUNCTIONS = frozenset(
     ).split()
 )
 _CHECK_OPERATORS = frozenset("= <> != < > <= >= + - * / % || ~ ~* !~ !~* ~~ ~~* !~~ !~~*".split())
-_INDEX_METHODS = frozenset("btree hash gin gist spgist brin".split())
 
 _ATTRIBUTES = frozenset(
     {
@@ -106,23 +105,6 @@ def alter_table_harm(alter: Any) -> str:
                 return f"ALTER TABLE ADD COLUMN with {harm}"
             continue
         return "This form of ALTER TABLE"
-    return ""
-
-
-def index_harm(index: Any) -> str:
-    """CREATE INDEX: plain columns, all rows, not unique (building a unique one quotes the first pair it finds)."""
-    if index.unique:
-        return "CREATE UNIQUE INDEX"
-    if index.HasField("where_clause"):
-        return "CREATE INDEX with WHERE"
-    if index.access_method not in _INDEX_METHODS:
-        return "CREATE INDEX with this access method"
-    for node in (*index.index_params, *index.index_including_params):
-        element = node.index_elem
-        if element.HasField("expr"):
-            return "CREATE INDEX on an expression"
-        if len(element.opclass) > 1 or element.opclassopts:
-            return "CREATE INDEX with this operator class"
     return ""
 
 

@@ -76,7 +76,7 @@ _ALLOWED = frozenset(
         " check_function_bodies escape_string_warning restrict_nonsystem_relation_kind"
     ).split()
 )
-_ALLOWED_PREFIXES = ("enable_", "geqo", "jit")
+_ALLOWED_PREFIXES = ("geqo", "jit")
 
 _WHY = {
     "role": "would change whose rights a statement has",

@@ -18,7 +18,6 @@ PASSES = [
     ("bytea_output", "escape"),
     ("search_path", '"$user", public'),
     ("work_mem", "64MB"),
-    ("enable_seqscan", "off"),
     ("geqo_threshold", "12"),
     ("jit", "off"),
     ("transaction_isolation", "serializable"),
@@ -65,7 +64,7 @@ REFUSED = [
     ("plan_cache_mode", "force_generic_plan"),
     ("allow_system_table_mods", "on"),
     ("password_encryption", "md5"),
-    ("lc_messages", "C"),
+    ("enable_seqscan", "off"),
     ("not_a_setting", "1"),
     ("all", "1"),
 ]
