@@ -172,7 +172,7 @@ class Entries:
     def _relation_entry(self, entry: Node) -> Columns:
         oid = entry["relid"]
         relation = self._walk.relation(oid)
-        if relation.schema == "pg_toast":
+        if relation.schema.startswith("pg_toast"):
             raise StatementDenied(
                 "tables of pg_toast hold values of other tables and are never read directly",
                 detail="rule builtin.relation: pg_toast",
@@ -278,15 +278,20 @@ class Entries:
         values: dict[int, Value] = {}
         for function in entry.nodes("functions"):
             expression = function["funcexpr"]
-            value = self._walk.expressions.value(expression, scope)
             is_call = isinstance(expression, Node) and expression.tag == "FUNCEXPR"
+            first = len(values) + 1
+            numbers = range(first, first + function["funccolcount"])
+            if is_call and expression["funcid"] == STATEMENT_TEXTS:
+                for at in numbers:
+                    column = ColumnId(STATEMENT_TEXTS, at - first + 1)
+                    values[at] = Value(frozenset((Source(column, Form.DERIVED),)))
+                expression = expression.nodes("args")[0]
+                is_call = False
+            value = derived(self._walk.expressions.value(expression, scope))
             if not (is_call and not expression["funcretset"]):
                 self._walk.predicates.use(value, UseKind.RANGE, "function")
-            for _ in range(function["funccolcount"]):
-                values[len(values) + 1] = derived(value)
-            if is_call and expression["funcid"] == STATEMENT_TEXTS:
-                for at in range(1, len(values) + 1):
-                    values[at] = Value(frozenset((Source(ColumnId(STATEMENT_TEXTS, at), Form.DERIVED),)))
+            for at in numbers:
+                values[at] = union((values.get(at, NOTHING), value))
         if entry["funcordinality"]:
             values[len(values) + 1] = NOTHING
         return Columns.of(values)

@@ -28,7 +28,7 @@ from pgproxy.statements.lineage.flow import (
 )
 from pgproxy.statements.lineage.refusals import refuse
 from pgproxy.statements.lineage.types import expression_type
-from pgproxy.statements.model import Form, Source, UseKind
+from pgproxy.statements.model import ColumnId, Form, Source, UseKind
 from pgproxy.statements.tree import Node
 
 if TYPE_CHECKING:
@@ -210,6 +210,10 @@ class Expressions:
         functions = self._walk.functions
         functions.check_call(oid, arguments, len(arguments))
         name = functions.name(oid)
+        if oid == builtins.STATEMENT_TEXTS:
+            # In FROM its columns are told apart (`entries`); here it is one row.
+            column = ColumnId(oid, builtins.STATEMENT_TEXT_COLUMN)
+            return derived(*arguments, Value(frozenset((Source(column, Form.ROW),))))
         if is_set:
             self._walk.predicates.use(derived(*arguments), UseKind.RANGE, "function")
         elif name in builtins.JSON_STEP and len(nodes) == 2:

@@ -15,7 +15,7 @@ from pgproxy.statements.lineage.builtins import (
 from pgproxy.statements.lineage.queries import SELECT, Traced
 from pgproxy.statements.lineage.refusals import SIMPLER, refuse
 from pgproxy.statements.lineage.walk import Walk
-from pgproxy.statements.model import ColumnId, Lineage, Output
+from pgproxy.statements.model import ColumnId, Lineage, Output, Source, Write
 from pgproxy.statements.tree import Node, reached
 
 _TOO_DEEP: Final = "the statement is nested too deeply"
@@ -48,20 +48,25 @@ def trace(tree: Node, catalog: Catalog) -> Lineage:
             Output(
                 traced.name,
                 traced.type_oid,
-                frozenset(source for source in traced.value.sources if source.column.relation != STATEMENT_TEXTS),
+                _stored(traced.value.sources),
                 traced.origin,
             )
             for traced in outputs
         ),
         uses=frozenset(use for use in walk.uses if use.column.relation != STATEMENT_TEXTS),
-        writes=tuple(walk.writes),
+        writes=tuple(Write(write.target, _stored(write.sources)) for write in walk.writes),
         written_relations=frozenset(walk.written),
         relations=frozenset(walk.relations),
         functions=named.functions,
         opaque=tuple(walk.opaque),
         is_read_only=walk.is_read_only,
-        materialized=walk.materialized,
+        materialized={column: _stored(sources) for column, sources in walk.materialized.items()},
     )
+
+
+def _stored(sources: frozenset[Source]) -> frozenset[Source]:
+    """Without what stands for columns of a function."""
+    return frozenset(source for source in sources if source.column.relation != STATEMENT_TEXTS)
 
 
 def _walk_all(walk: Walk, tree: Node) -> list[Traced]:
