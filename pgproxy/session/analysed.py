@@ -25,21 +25,19 @@ from pgproxy.errors import (
     NotUnderstood,
     ProxyError,
     ShuttingDown,
-    StatementDenied,
     UnknownPortal,
     UnknownStatement,
     UpstreamUnreachable,
 )
 from pgproxy.masking.rewrite import rewrite_rows
-from pgproxy.policy.decision import Decision
-from pgproxy.policy.subject import subject_of
 from pgproxy.session.actions import Action, Close, Log, PauseClient, ResumeClient, SendClient, SendUpstream
+from pgproxy.session.admission import Admitted, admit, admit_by_text, check_name, has_masks
 from pgproxy.session.context import SessionContext
+from pgproxy.session.formats import ReportedFormats
 from pgproxy.session.notices import KeptLevel, is_tree, tree_text
-from pgproxy.session.opening import LEVEL_SETTING, is_for_analysis
 from pgproxy.session.pending import Pending, PendingQueue, Request
 from pgproxy.session.phases import TRANSITIONS, Phase
-from pgproxy.session.prepared import FORMAT_SETTINGS, RESERVED_PREFIX, Portal, Prepared, Verdict
+from pgproxy.session.prepared import RESERVED_PREFIX, Portal, Prepared, Verdict
 from pgproxy.session.redaction import redacted
 from pgproxy.session.replies import error_response
 from pgproxy.session.understanding import (
@@ -50,20 +48,11 @@ from pgproxy.session.understanding import (
     decision_for_utility,
     understand,
 )
-from pgproxy.statements.grammar import SyntaxProblem, check_identifiers, split
+from pgproxy.statements.grammar import SyntaxProblem, split
 from pgproxy.statements.model import Handling, RawStatement, StatementClass
-from pgproxy.statements.session_settings import KEPT, SettingVerdict, verdict
 from pgproxy.wire import asynchronous, framing, query, results
 
 CATALOG_STATEMENT = RESERVED_PREFIX + "catalog"
-UNKNOWN_FORMAT = "changed in this batch"
-"""No value of DateStyle, IntervalStyle or TimeZone: dates in text format cannot be read and are masked as NULL."""
-
-FORMAT_NAMES = frozenset((*map(str.lower, FORMAT_SETTINGS), "all"))
-
-MAX_NAME_BYTES = 63
-"""NAMEDATALEN - 1: the server compares no more of a name."""
-
 CHECK_STATEMENT = RESERVED_PREFIX + "check"
 REFUSED_STATEMENT = RESERVED_PREFIX + "refused"
 """Never prepared: describing it is what the server must refuse."""
@@ -90,41 +79,12 @@ class Gate:
     document: list[bytes] = field(default_factory=list)
 
 
-@dataclass(frozen=True, slots=True)
-class Admitted:
-    """A statement that the grammar lets through, and the text that goes upstream for it."""
-
-    raw: RawStatement
-    sql: str
-    decision: Decision | None = None
-    """Of a statement without a tree."""
-    passes_rows: bool = False
-    kept_level: str | None = None
-    renames: str | None = None
-
-    @property
-    def is_analysed(self) -> bool:
-        """The server's tree decides; else the text has decided."""
-        return self.decision is None
-
-    def verdict(self, rules_version: str) -> Verdict:
-        """Of a statement without a tree."""
-        return Verdict(
-            self.raw,
-            self.decision,
-            rules_version,
-            passes_rows=self.passes_rows,
-            kept_level=self.kept_level,
-            renames=self.renames,
-        )
-
-
 class AnalysedSession:
     """Events in (`client_bytes`, `upstream_bytes`, …), actions out, in order. No I/O, no clock."""
 
     def __init__(self, context: SessionContext) -> None:
         self._context = context
-        self._parameters = dict(context.parameters)
+        self._formats = ReportedFormats(context.parameters)
         self.phase = Phase.READY
         self._frontend = framing.FrontendScanner()
         self._backend = framing.BackendScanner()
@@ -140,9 +100,6 @@ class AnalysedSession:
         self._script: deque[Admitted] | None = None
         self._catalog_prepared = False
         self._copies_in = False
-        self._formats_changed = False
-        """In this batch: ParameterStatus comes at its end."""
-        self._formats_set_in_transaction = False
         self._redacting = False
         self._status = "I"
         self._draining = False
@@ -245,7 +202,7 @@ class AnalysedSession:
         if not message.statement_name:
             self._statements.pop("", None)  # the server drops it first, whatever becomes of the new one
         try:
-            self._check_name(message.statement_name)
+            check_name(message.statement_name)
             raws = split(message.query)
         except SyntaxProblem:
             self._forward_bad_parse(frame.data)
@@ -260,7 +217,7 @@ class AnalysedSession:
             self._prepare(Prepared(message.statement_name, Verdict(None)), frame.data)
             return
         try:
-            admitted = self._admit(raws[0])
+            admitted = admit(raws[0], self._context)
         except ProxyError as error:
             self._refuse(error)
             return
@@ -288,8 +245,8 @@ class AnalysedSession:
     def _on_bind(self, frame: framing.Frame) -> None:
         message = query.Bind.decode(frame.body)
         try:
-            self._check_name(message.portal)
-            self._check_name(message.statement)
+            check_name(message.portal)
+            check_name(message.statement)
             prepared = self._statement(message.statement)
             prepared.verdict = self._current(prepared.verdict)
         except ProxyError as error:
@@ -338,7 +295,7 @@ class AnalysedSession:
     def _on_describe(self, frame: framing.Frame) -> None:
         message = query.Describe.decode(frame.body)
         try:
-            self._check_name(message.name)
+            check_name(message.name)
             if message.kind == "S":
                 prepared = self._statement(message.name)
                 described = Pending(Request.DESCRIBE_STATEMENT, prepared=prepared, verdict=prepared.verdict)
@@ -353,7 +310,7 @@ class AnalysedSession:
     def _on_execute(self, frame: framing.Frame) -> None:
         message = query.Execute.decode(frame.body)
         try:
-            self._check_name(message.portal)
+            check_name(message.portal)
             portal = self._portal(message.portal)
             portal.verdict = self._current(portal.verdict)
         except ProxyError as error:
@@ -365,17 +322,11 @@ class AnalysedSession:
     def _execute(self, portal: Portal, sent: bytes, then: Callable[[], None]) -> None:
         verdict = portal.verdict
         self._redacting = self._redacting or verdict.redacts
-        portal.plan = verdict.plan(portal.result_formats, self._context.keys, self._formats())
+        portal.plan = verdict.plan(portal.result_formats, self._context.keys, self._formats.now())
         pending = Pending(
             Request.EXECUTE, portal=portal, verdict=verdict, plan=portal.plan, then=then, may_copy=verdict.may_copy
         )
         self._ask(pending, sent)
-
-    def _formats(self) -> Mapping[str, str]:
-        """How the server writes values now; it reports changes only before ReadyForQuery."""
-        if not self._formats_changed:
-            return self._parameters
-        return {**self._parameters, **dict.fromkeys(FORMAT_SETTINGS, UNKNOWN_FORMAT)}
 
     def _executed(self, verdict: Verdict) -> None:
         raw = verdict.raw
@@ -391,17 +342,14 @@ class AnalysedSession:
             else:
                 self._statements.clear()
                 self._catalog_prepared = False
-        if raw.node == "DiscardStmt" or (raw.setting is not None and raw.setting.name in FORMAT_NAMES):
-            self._formats_changed = self._formats_set_in_transaction = True
-        elif raw.handling is Handling.TRANSACTION and self._formats_set_in_transaction:
-            self._formats_changed = True  # a rollback takes the SET back
+        self._formats.executed(raw)
         if (raw.setting is not None and raw.setting.name == "all") or raw.node == "DiscardStmt":
             self._level.reset()
 
     def _on_close(self, frame: framing.Frame) -> None:
         message = query.Close.decode(frame.body)
         try:
-            self._check_name(message.name)
+            check_name(message.name)
         except ProxyError as error:
             self._refuse(error)
             return
@@ -425,7 +373,7 @@ class AnalysedSession:
     def _on_function_call(self, frame: framing.Frame) -> None:
         call = RawStatement("", 0, StatementClass.FUNCTION_CALL, Handling.PASS, "FunctionCall")
         try:
-            if self._has_masks():
+            if has_masks(self._context):
                 raise NotUnderstood(
                     "a function call message cannot be analysed",
                     detail="rule builtin.function_call",
@@ -470,7 +418,7 @@ class AnalysedSession:
         self._statements.pop("", None)  # the server drops both at a simple Query
         self._portals.pop("", None)
         try:
-            script = [self._admit(raw) for raw in split(sql)]
+            script = [admit(raw, self._context) for raw in split(sql)]
         except SyntaxProblem:
             parse = query.Parse("", sql, ()).encode()
             self._ask(Pending(Request.PARSE, visible=False, then=self._unexpected_success), parse)
@@ -537,45 +485,6 @@ class AnalysedSession:
         self._enter(Phase.READY)
 
     # Deciding --------------------------------------------------------------------------------------------------
-
-    def _admit(self, raw: RawStatement) -> Admitted:
-        """What the grammar alone can decide.
-
-        Raises:
-            ProxyError: the statement may not run.
-        """
-        has_masks = self._has_masks()
-        is_readable = True
-        try:
-            check_identifiers(raw)
-        except NotUnderstood:
-            if has_masks:
-                raise
-            is_readable = False  # its tree could be misread: only its text counts
-        if raw.forgets is not None:
-            self._check_name(raw.forgets)
-        if raw.handling is Handling.ANALYSE and is_readable:
-            return Admitted(raw, raw.text)
-        decision = decision_for_utility(raw, self._context.identity, self._context.rules())
-        if raw.handling is Handling.REFUSE and has_masks:
-            raise NotUnderstood(raw.refusal, detail=f"rule builtin.{raw.statement_class}", hint=raw.hint)
-        if raw.handling is Handling.SETTING and raw.setting is not None:
-            setting = raw.setting
-            answer = verdict(setting.name, setting.value)
-            if has_masks or is_for_analysis(setting.name):
-                answer.require()
-            if answer.verdict is SettingVerdict.KEEP:
-                level = setting.value or self._context.client_min_messages
-                scope = "LOCAL " if setting.is_local else ""
-                sql = f"SET {scope}{LEVEL_SETTING} = '{KeptLevel.checked(level)}'"
-                return Admitted(raw, sql, decision, kept_level=level)
-        if raw.handling is Handling.SHOW and raw.setting is not None and raw.setting.name == KEPT:
-            return Admitted(raw, f"SHOW {LEVEL_SETTING}", decision, passes_rows=True, renames=KEPT)
-        return Admitted(raw, raw.text, decision, passes_rows=not has_masks or raw.handling is Handling.SHOW)
-
-    def _has_masks(self) -> bool:
-        """Whether this identity may have masked columns; if not, only the conditions of rules can refuse."""
-        return bool(subject_of(self._context.identity, self._context.rules()).masks)
 
     def _analyse(
         self,
@@ -671,17 +580,15 @@ class AnalysedSession:
 
     def _decide_by_text(self, gate: Gate, error: ProxyError) -> None:
         """What could not be understood is refused under masks; without any, only what the text says can refuse it."""
-        rules = self._context.rules()
         try:
-            if self._has_masks():
+            if has_masks(self._context):
                 raise error
-            decision = decision_for_utility(gate.raw, self._context.identity, rules)
+            admitted = admit_by_text(gate.raw, self._context)
         except ProxyError as refusal:
             self._refuse_parsed(gate, refusal)
             return
         self._gate = None
-        admitted = Admitted(gate.raw, gate.raw.text, decision, passes_rows=True)
-        gate.resume(admitted.verdict(rules.version))
+        gate.resume(admitted.verdict(self._context.rules().version))
 
     def _current(self, verdict: Verdict) -> Verdict:
         """A rules reload counts from the next statement, also for statements prepared before."""
@@ -734,21 +641,6 @@ class AnalysedSession:
     def _unexpected_success(self) -> None:
         raise MalformedMessage("the server accepted what could not be analysed; the connection is closed")
 
-    def _check_name(self, name: str) -> None:
-        """Raises StatementDenied for a name that the server would take for another one."""
-        if name.startswith(RESERVED_PREFIX):
-            raise StatementDenied(
-                f"names that begin with {RESERVED_PREFIX} are the proxy's own",
-                detail="rule builtin.reserved_name",
-                hint="Use another name.",
-            )
-        if len(name.encode("utf-8", "surrogateescape")) > MAX_NAME_BYTES:
-            raise StatementDenied(
-                f"a name of a prepared statement or portal is longer than {MAX_NAME_BYTES} bytes",
-                detail="rule builtin.long_name: the server tells such names apart only by their first bytes",
-                hint="Use a shorter name.",
-            )
-
     # From the server -------------------------------------------------------------------------------------------
 
     def _on_rows(self, run: framing.Run) -> None:
@@ -776,7 +668,7 @@ class AnalysedSession:
             self._on_ready(run)
         elif tag == b"S":
             status = asynchronous.ParameterStatus.decode(run.body)
-            self._parameters[status.name] = status.value
+            self._formats.report(status.name, status.value)
             self._send_client(run.data)
         elif tag == b"A":
             self._send_client(run.data)
@@ -902,11 +794,10 @@ class AnalysedSession:
             raise UpstreamUnreachable("the server is ready while a request is open")
         self._pending.pop()
         self._status = results.ReadyForQuery.decode(run.body).status
-        self._formats_changed = False
+        self._formats.ready(self._status)
         if self._status == "I":
             self._portals.clear()
             self._redacting = False
-            self._formats_set_in_transaction = False
         self._level.transaction(self._status)
         self._send_client(run.data)
         if head.then is not None:
