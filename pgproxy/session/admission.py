@@ -1,0 +1,108 @@
+"""What the grammar alone can decide of a statement, before anything of it goes upstream."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pgproxy.errors import NotUnderstood, StatementDenied
+from pgproxy.policy.decision import Decision
+from pgproxy.policy.subject import subject_of
+from pgproxy.session.context import SessionContext
+from pgproxy.session.notices import KeptLevel
+from pgproxy.session.opening import LEVEL_SETTING, is_for_analysis
+from pgproxy.session.prepared import RESERVED_PREFIX, Verdict
+from pgproxy.session.understanding import decision_for_utility
+from pgproxy.statements.grammar import check_identifiers
+from pgproxy.statements.model import Handling, RawStatement
+from pgproxy.statements.session_settings import KEPT, SettingVerdict, verdict
+
+MAX_NAME_BYTES = 63
+"""NAMEDATALEN - 1: the server compares no more of a name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Admitted:
+    """A statement that the grammar lets through, and the text that goes upstream for it."""
+
+    raw: RawStatement
+    sql: str
+    decision: Decision | None = None
+    """Of a statement without a tree."""
+    passes_rows: bool = False
+    kept_level: str | None = None
+    renames: str | None = None
+
+    @property
+    def is_analysed(self) -> bool:
+        """The server's tree decides; else the text has decided."""
+        return self.decision is None
+
+    def verdict(self, rules_version: str) -> Verdict:
+        """Of a statement without a tree."""
+        return Verdict(
+            self.raw,
+            self.decision,
+            rules_version,
+            passes_rows=self.passes_rows,
+            kept_level=self.kept_level,
+            renames=self.renames,
+        )
+
+
+def has_masks(context: SessionContext) -> bool:
+    """Whether this identity may have masked columns; if not, only the conditions of rules can refuse."""
+    return bool(subject_of(context.identity, context.rules()).masks)
+
+
+def admit(raw: RawStatement, context: SessionContext) -> Admitted:
+    """Raises ProxyError: the statement may not run."""
+    is_masked = has_masks(context)
+    is_readable = True
+    try:
+        check_identifiers(raw)
+    except NotUnderstood:
+        if is_masked:
+            raise
+        is_readable = False  # its tree could be misread: only its text counts
+    if raw.forgets is not None:
+        check_name(raw.forgets)
+    if raw.handling is Handling.ANALYSE and is_readable:
+        return Admitted(raw, raw.text)
+    decision = decision_for_utility(raw, context.identity, context.rules())
+    setting = raw.setting
+    if raw.handling is Handling.SETTING and setting is not None:
+        answer = verdict(setting.name, setting.value)
+        if is_masked or is_for_analysis(setting.name):
+            answer.require()
+        if answer.verdict is SettingVerdict.KEEP:
+            level = KeptLevel.checked(setting.value or context.client_min_messages)
+            scope = "LOCAL " if setting.is_local else ""
+            return Admitted(raw, f"SET {scope}{LEVEL_SETTING} = '{level}'", decision, kept_level=level)
+    if raw.handling is Handling.SHOW and setting is not None and setting.name == KEPT:
+        return Admitted(raw, f"SHOW {LEVEL_SETTING}", decision, passes_rows=True, renames=KEPT)
+    return Admitted(raw, raw.text, decision, passes_rows=not is_masked or raw.handling is Handling.SHOW)
+
+
+def admit_by_text(raw: RawStatement, context: SessionContext) -> Admitted:
+    """A statement of an identity without masks that could not be understood: only the conditions of rules refuse it.
+
+    Raises:
+        ProxyError.
+    """
+    return Admitted(raw, raw.text, decision_for_utility(raw, context.identity, context.rules()), passes_rows=True)
+
+
+def check_name(name: str) -> None:
+    """Raises StatementDenied for a name of a statement or portal that the server would take for another one."""
+    if name.startswith(RESERVED_PREFIX):
+        raise StatementDenied(
+            f"names that begin with {RESERVED_PREFIX} are the proxy's own",
+            detail="rule builtin.reserved_name",
+            hint="Use another name.",
+        )
+    if len(name.encode("utf-8", "surrogateescape")) > MAX_NAME_BYTES:
+        raise StatementDenied(
+            f"a name of a prepared statement or portal is longer than {MAX_NAME_BYTES} bytes",
+            detail="rule builtin.long_name: the server tells such names apart only by their first bytes",
+            hint="Use a shorter name.",
+        )
