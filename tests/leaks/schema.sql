@@ -1,0 +1,21 @@
+-- Schema and secrets of the first world; `second_world.sql` changes only the secrets.
+create table public.users(id int primary key, name text, email text, phone text, ssn text, salary numeric, birth_date date, notes text, profile jsonb, tags text[]);
+create table public.orders(id int primary key, user_id int references users(id), total numeric, card_number text, created_at timestamptz);
+create table public.products(id int primary key, sku text, name text, price numeric);
+create table public.uq(email text unique, ssn text check (ssn not like '0%'));
+create view public.user_directory as select id, name, email from users;
+create schema evil;
+create view evil.v_t as select id, ssn as x from users;
+create view public.v_t as select id, name as x from products;
+create function public.get_email(int) returns text language sql stable as $$select email from public.users where id = $1$$;
+create function public.get_email_atomic(int) returns text language sql stable begin atomic select email from public.users where id = $1; end;
+create function public.get_email_pl(int) returns text language plpgsql stable as $$begin return (select email from public.users where id = $1); end$$;
+create function public.list_users() returns setof users language sql stable as $$select * from public.users$$;
+create function public.dyn(text) returns text language plpgsql as $$declare r text; begin execute $1 into r; return r; end$$;
+create function public.sd(int) returns text language sql security definer as $$select ssn from public.users where id = $1$$;
+insert into users select g, 'name'||g, 'u'||g||'@x.com', '555-000'||g, lpad(g::text,3,'0')||'-45-6789', 1000*g, date '1980-01-01'+g, 'note '||g, jsonb_build_object('ssn', lpad(g::text,3,'0')||'-45-6789'), array['t'||g] from generate_series(1,50) g;
+insert into orders select g, g%50+1, g*10, '4111-'||g, timestamptz '2026-01-01' + g * interval '1 hour' from generate_series(1,100) g;
+insert into products select g, 'sku'||g, 'p'||g, g from generate_series(1,20) g;
+insert into uq values ('u1@x.com', '9');
+create materialized view public.mv_users as select id, ssn from users;
+analyze;
