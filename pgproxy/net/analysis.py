@@ -5,9 +5,6 @@ For `explain`, `check` and the shared catalog. A statement is parsed and describ
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import AsyncIterator
-
 import asyncpg
 
 from pgproxy.catalog.model import Catalog
@@ -35,6 +32,7 @@ from pgproxy.wire import asynchronous, query, results, startup
 STATEMENT = "_pgproxy_explain"
 CATALOG_STATEMENT = "_pgproxy_catalog"
 MESSAGE_LIMIT_BYTES = 1 << 28
+CATALOG_SECONDS = 60.0
 
 
 async def read_catalog(upstream: Upstream, database: str) -> Catalog:
@@ -43,34 +41,33 @@ async def read_catalog(upstream: Upstream, database: str) -> Catalog:
     Raises:
         UpstreamUnreachable (08006): with why.
     """
-    async with _asyncpg(upstream, database) as connection:
-        return await load_catalog(connection)
-
-
-@contextlib.asynccontextmanager
-async def _asyncpg(upstream: Upstream, database: str) -> AsyncIterator[asyncpg.Connection]:
-    mode = upstream.sslmode
-    context = False if mode == "disable" else mode if mode in ("allow", "prefer") else upstream_context(upstream)
     try:
-        connection = await asyncpg.connect(
-            host=upstream.host,
-            port=upstream.port,
-            user=upstream.credentials.user,
-            password=upstream.credentials.password,
-            database=database,
-            ssl=context,
-            timeout=upstream.connect_timeout_seconds,
-            server_settings={"application_name": "pgproxy catalog"},
-        )
+        connection = await _asyncpg(upstream, database)
+        try:
+            return await load_catalog(connection)
+        finally:
+            connection.terminate()  # nothing is left to say, and a close would wait for the server
     except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
         text = str(error) if isinstance(error, asyncpg.PostgresError) else type(error).__name__
         raise UpstreamUnreachable(
             f'the catalog of database "{database}" cannot be read as role "{upstream.credentials.user}"', detail=text
         ) from None
-    try:
-        yield connection
-    finally:
-        await connection.close(timeout=5)
+
+
+async def _asyncpg(upstream: Upstream, database: str) -> asyncpg.Connection:
+    mode = upstream.sslmode
+    context = False if mode == "disable" else mode if mode in ("allow", "prefer") else upstream_context(upstream)
+    return await asyncpg.connect(
+        host=upstream.host,
+        port=upstream.port,
+        user=upstream.credentials.user,
+        password=upstream.credentials.password,
+        database=database,
+        ssl=context,
+        timeout=upstream.connect_timeout_seconds,
+        command_timeout=CATALOG_SECONDS,
+        server_settings={"application_name": "pgproxy catalog"},
+    )
 
 
 class Explainer:

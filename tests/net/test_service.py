@@ -235,3 +235,15 @@ def test_keygen_makes_a_key_that_serves(tmp_path: Path) -> None:
     assert len(keys) == 2
     with ProxyProcess(tmp_path, "postgresql://app@127.0.0.1:1/x", extra={"masking_key": keys.pop()}) as proxy:
         assert proxy.get("/healthz")[0] == 200
+
+
+def test_a_catalog_that_cannot_be_read_is_a_warning_and_no_end(database: Database, tmp_path: Path) -> None:
+    role = "net_service_hurried"
+    database.server.new_role(role)
+    database.sql(f"ALTER ROLE {role} SET statement_timeout = '1ms'")
+    identities: dict[str, object] = {"agent": {"password": SECRET}, "*": {"auth": "upstream"}}
+    with ProxyProcess(tmp_path, database.dsn(role), rules=MASKED, identities=identities) as proxy:
+        assert "WARNING pgproxy upstream not reachable yet: the catalog" in proxy.log
+        with pytest.raises(psycopg.OperationalError, match="the catalog of database"):
+            proxy.connect(database.name, "agent", SECRET)
+        assert "Traceback" not in proxy.log

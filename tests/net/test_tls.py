@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ssl
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -254,6 +255,15 @@ def test_a_certificate_of_another_authority_or_none_does_not_come_in(
     with pytest.raises(psycopg.OperationalError) as caught:
         verify_client.connect(database.name, AGENT, PASSWORD, **options)
     assert "password" not in str(caught.value)
+
+
+def test_sigterm_does_not_wait_for_the_goodbye_of_tls(start: Start, database: Database, files: Path) -> None:
+    with start("prefer") as proxy, RawClient(proxy.port, tls=client_context(files)) as client:
+        client.log_in("postgres", database.name)
+        started = time.monotonic()
+        assert proxy.stop() == 0
+        assert time.monotonic() - started < 10
+        assert client.last_error()["C"] == "57P01"
 
 
 # Both legs ---------------------------------------------------------------------------------------------------------
