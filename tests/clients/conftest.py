@@ -17,7 +17,7 @@ from tests.servers import Database
 def started(database: Database, folder: Path) -> Iterator[Place]:
     reader, seer = f"{database.name}_reader", f"{database.name}_seer"
     build(database, reader, seer)
-    identities = {
+    identities: dict[str, object] = {
         AGENT: {"password": AGENT_PASSWORD, "groups": ["agents"], "upstream": {"user": reader}},
         DBA: {"password": DBA_PASSWORD, "upstream": {"user": reader}},
     }

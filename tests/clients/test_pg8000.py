@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-import pg8000.dbapi
-import pg8000.native
+import pg8000.dbapi  # type: ignore[import-untyped]
+import pg8000.native  # type: ignore[import-untyped]
 import pytest
 from psycopg.conninfo import conninfo_to_dict
 
@@ -18,7 +18,7 @@ from tests.clients.statements import READS, REFUSED, WRITES, Asked
 def arguments(dsn: str) -> dict[str, Any]:
     parts = conninfo_to_dict(dsn)
     names = {"dbname": "database"}
-    return {names.get(name, name): int(value) if name == "port" else value for name, value in parts.items()}
+    return {names.get(name, name): int(str(value)) if name == "port" else value for name, value in parts.items()}
 
 
 INTEGER_ARRAY = 1007

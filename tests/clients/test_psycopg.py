@@ -136,7 +136,8 @@ def test_written_value_comes_back_masked(place: Place) -> None:
         values = ("Ada Lovelace", "ada@lovelace.example", "75000.50")
         with connection.cursor() as cursor:
             cursor.executemany(
-                "INSERT INTO users (id, team, name, email, salary) VALUES (%s, 1, %s, %s, %s) RETURNING name, email, salary",
+                "INSERT INTO users (id, team, name, email, salary) VALUES (%s, 1, %s, %s, %s)"
+                " RETURNING name, email, salary",
                 [(number, *values) for number in range(100, 120)],
                 returning=True,
             )
@@ -198,7 +199,7 @@ def test_identity_with_everything_revealed_sees_real_values(place: Place) -> Non
 
 def test_settings_that_change_the_text_of_values_do_not_change_the_values(place: Place) -> None:
     columns = "birth_date, joined, seen_at, lasted, wakes"
-    seen: list[list[tuple[str, ...]]] = []
+    seen: list[list[bytes | None]] = []
     for settings in (
         {"DateStyle": "German", "TimeZone": "Asia/Tokyo", "IntervalStyle": "iso_8601"},
         {"DateStyle": "SQL, DMY", "TimeZone": "America/New_York", "IntervalStyle": "sql_standard"},

@@ -9,13 +9,15 @@ import pytest
 from pgproxy.wire import trace
 from pgproxy.wire.query import Bind, Close, Describe, Execute, Flush, Parse, Query, Sync
 from tests.clients.people import COLUMNS, EVERYTHING, Place
-from tests.clients.statements import READS, REFUSED
-from tests.clients.wire_client import Said, WireClient, connected
+from tests.clients.statements import READS
+from tests.clients.wire_client import connected
 
 TEXT, BINARY = (0,), (1,)
 MIXED = tuple(number % 3 % 2 for number in range(2 + 2 * len(COLUMNS)))
 ONE = "SELECT id, name, salary, tags FROM users WHERE id = $1"
 ALL = "SELECT id, email, plain_email FROM users ORDER BY id"
+
+DATES = "SELECT birth_date, joined, seen_at, lasted FROM users ORDER BY id"
 
 
 def bind(number: int, statement: str = "", portal: str = "", formats: tuple[int, ...] = TEXT) -> Bind:
@@ -83,18 +85,26 @@ CONVERSATIONS: dict[str, list[trace.Message]] = {
         Parse("", "SELECT seen_at FROM users ORDER BY id"), Bind("", ""), Execute(""),
         Parse("", "ROLLBACK"), Bind("", ""), Execute(""), Sync(), Query("SHOW TimeZone"),
     ],
+    "style set in the same string": [
+        Query(f"SET DateStyle = 'SQL, DMY'; SET IntervalStyle = 'iso_8601'; {DATES}"), Query(DATES),
+        Query(f"SET TimeZone = 'Asia/Tokyo'; {DATES}"), Query(f"RESET ALL; {DATES}"),
+    ],
+    "style set and taken back in one string": [
+        Query(f"BEGIN; SET LOCAL DateStyle = 'German'; {DATES}; ROLLBACK; {DATES}"),
+        Query("BEGIN"), Query(f"SET DateStyle = 'SQL, DMY'; SAVEPOINT s; SET DateStyle = 'German'; {DATES};"
+                              f"ROLLBACK TO s; {DATES}"), Query(f"ROLLBACK; {DATES}"),
+    ],
     "utility statement in place of a query": [
         Parse("", ALL), Bind("", ""), Execute(""), Parse("", "SHOW TimeZone"), Bind("", ""), Execute(""), Sync(),
     ],
     "script": [
-        Query(f"{ALL}; SELECT 1; SELECT name FROM users WHERE id = 2; UPDATE users SET team = 1 WHERE id = 0 RETURNING mood"),
+        Query(f"{ALL}; SELECT 1; SELECT count(name) FROM users; DELETE FROM users WHERE false RETURNING mood"),
     ],
     "script that ends an unnamed statement": [Parse("", ALL), Query("SELECT 1"), Bind("", ""), Execute(""), Sync()],
     "unnamed portal after a script": [
         Query("BEGIN"), Parse("", ALL), Bind("", ""), Execute("", 1), Query("SELECT 1"), Execute(""), Sync(),
         Query("ROLLBACK"),
     ],
-    "script without Sync before it": [Parse("s", ALL), Bind("", "s"), Execute(""), Query(ALL), Bind("", "s"), Sync()],
     "no such statement or portal": [
         Bind("", "nosuch"), Sync(), Execute("nosuch"), Sync(), Describe("S", "nosuch"), Sync(), Describe("P", "nosuch"),
         Sync(), Close("S", "nosuch"), Close("P", "nosuch"), Sync(),
@@ -111,7 +121,9 @@ CONVERSATIONS: dict[str, list[trace.Message]] = {
         Parse("", ALL), Bind("", ""), Execute(""), Sync(), Query("SELECT 1"),
     ],
     "failure while a script runs": [Query("SELECT name FROM users WHERE id = 1; SELECT 1 / 0; SELECT 2")],
-    "many Syncs": [Sync(), Sync(), Query("SELECT 1"), Sync(), Parse("", ALL), Sync(), Bind("", ""), Execute(""), Sync()],
+    "many Syncs": [
+        Sync(), Sync(), Query("SELECT 1"), Sync(), Parse("", ALL), Sync(), Bind("", ""), Execute(""), Sync(),
+    ],
 }  # fmt: skip
 
 

@@ -15,8 +15,8 @@ ALL = "SELECT id, email, plain_email FROM users ORDER BY id"
 
 def test_denial_leaves_the_rest_up_to_sync(place: Place) -> None:
     with connected(place.masked) as client, connected(place.seen) as direct:
-        before = [Parse("", ALL), Bind("", ""), Execute("")]
-        after = [Parse("", "SELECT 2"), Bind("", ""), Execute("")]
+        before: list[trace.Message] = [Parse("", ALL), Bind("", ""), Execute("")]
+        after: list[trace.Message] = [Parse("", "SELECT 2"), Bind("", ""), Execute("")]
         said = client.ask(*before, Parse("", REFUSED), Bind("", ""), Execute(""), *after, Sync(), *after, Sync())
         assert said == [
             *direct.ask(*before, Sync())[:-1],
