@@ -75,7 +75,6 @@ def test_backslash_commands_are_as_direct(place: Place) -> None:
             "\\df",
             "\\dp",
             "\\di",
-            "\\l",
             "\\sv directory",
         ]
     )
