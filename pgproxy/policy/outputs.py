@@ -68,7 +68,9 @@ def _mask(
     """What covers an output that carries masked columns; in doubt NULL."""
     forms = {one.form for one in masked}
     if forms <= {Form.COPY, Form.WHOLE}:
-        values = [one for one in carried if one.form is not Form.COUNT]
+        # Unmasked and derived beside a copy: it only chose whether the copy comes (a CASE test, a scalar subquery).
+        chosen = [one for one in carried if one.mask is None and one.form is Form.DERIVED]
+        values = [one for one in carried if one.form is not Form.COUNT and one not in chosen]
         same = _one_mask(values)
         if forms == {Form.COPY}:
             return Redact() if same is None else same

@@ -33,12 +33,12 @@ from pgproxy.masking.rewrite import rewrite_rows
 from pgproxy.session.actions import Action, Close, Log, PauseClient, ResumeClient, SendClient, SendUpstream
 from pgproxy.session.admission import Admitted, admit, admit_by_text, check_name, has_masks
 from pgproxy.session.context import SessionContext
-from pgproxy.session.formats import ReportedFormats
+from pgproxy.session.formats import FORMATS_QUERY, ReportedFormats
 from pgproxy.session.notices import KeptLevel, is_tree, tree_text
 from pgproxy.session.pending import Pending, PendingQueue, Request
 from pgproxy.session.phases import TRANSITIONS, Phase
 from pgproxy.session.prepared import RESERVED_PREFIX, Portal, Prepared, Verdict
-from pgproxy.session.redaction import redacted
+from pgproxy.session.redaction import is_harmless, redacted
 from pgproxy.session.replies import error_response
 from pgproxy.session.understanding import (
     Announced,
@@ -275,17 +275,44 @@ class AnalysedSession:
         """
         prepared, verdict = portal.prepared, portal.verdict
         if not prepared.is_stale or not verdict.is_analysed or verdict.raw is None:
-            then(portal)
+            self._check_formats(portal, then)
             return
 
         def again(fresh: Verdict) -> None:
             prepared.verdict = portal.verdict = fresh
             prepared.is_stale = False
-            then(portal)
+            self._check_formats(portal, then)
 
         parse = query.Parse(CHECK_STATEMENT, verdict.raw.text, prepared.parameter_type_oids).encode()
         self._ask(Pending(Request.CLOSE, visible=False), query.Close("S", CHECK_STATEMENT).encode())
         self._analyse(verdict.raw, CHECK_STATEMENT, prepared.parameter_type_oids, parse, again)
+
+    def _check_formats(self, portal: Portal, then: Callable[[Portal], None]) -> None:
+        """A SET of this batch changed how values are written, and masks have to read them: ask."""
+        decision = portal.verdict.decision
+        if decision is None or not decision.masks_anything or not self._formats.is_unknown:
+            then(portal)
+            return
+        rows: list[bytes] = []
+
+        def answered() -> None:
+            self._formats.answer(results.DataRow.decode(rows[0][5:]).values())
+            then(portal)
+
+        name = RESERVED_PREFIX + "formats"
+        failed = NotUnderstood(
+            "not provably safe: the format of values could not be read", detail="rule builtin.formats"
+        )
+        requests = (
+            (Request.CLOSE, query.Close("S", name)),
+            (Request.PARSE, query.Parse(name, FORMATS_QUERY, ())),
+            (Request.BIND, query.Bind(name, name, (), (), ())),
+        )
+        for request, message in requests:
+            self._ask(Pending(request, visible=False, error=failed), message.encode())
+        self._ask(Pending(Request.EXECUTE, visible=False, error=failed, rows=rows), query.Execute(name, 0).encode())
+        end = query.Close("P", name).encode() + query.Flush().encode()
+        self._ask(Pending(Request.CLOSE, visible=False, error=failed, then=answered), end)
 
     def _bound(self, portal: Portal) -> None:
         self._portals[portal.name] = portal
@@ -322,6 +349,7 @@ class AnalysedSession:
     def _execute(self, portal: Portal, sent: bytes, then: Callable[[], None]) -> None:
         verdict = portal.verdict
         self._redacting = self._redacting or verdict.redacts
+        self._formats.executes(verdict)  # already now: what follows in the pipeline is planned before this completes
         portal.plan = verdict.plan(portal.result_formats, self._context.keys, self._formats.now())
         pending = Pending(
             Request.EXECUTE, portal=portal, verdict=verdict, plan=portal.plan, then=then, may_copy=verdict.may_copy
@@ -342,7 +370,6 @@ class AnalysedSession:
             else:
                 self._statements.clear()
                 self._catalog_prepared = False
-        self._formats.executed(raw)
         if (raw.setting is not None and raw.setting.name == "all") or raw.node == "DiscardStmt":
             self._level.reset()
 
@@ -441,6 +468,8 @@ class AnalysedSession:
         """A string of statements without a tree goes as it is."""
         self._redacting = self._redacting or any(item.decision and item.decision.redacts_errors for item in script)
         verdicts = [item.verdict(self._context.rules().version) for item in script]
+        for one in verdicts:
+            self._formats.executes(one)
         rows = next((one for one in verdicts if one.passes_rows), None)
         may_copy = any(one.may_copy for one in verdicts)
         commands = deque(item.raw for item in script)
@@ -741,7 +770,7 @@ class AnalysedSession:
             return
         if not self._level.shows(fields.get("V", fields.get("S", ""))):
             return
-        if self._redacting or (head is not None and head.redacts):
+        if (self._redacting or (head is not None and head.redacts)) and not is_harmless(fields):
             notice = asynchronous.NoticeResponse(redacted(fields))
             self._send_client(notice.encode())
         else:

@@ -16,6 +16,32 @@ KEPT_FIELDS = "SVCPFLRstcdn"
 schema, table, column, data type and constraint: identifiers, not values."""
 
 
+HARMLESS_ROUTINES = frozenset(
+    (
+        "DropErrorMsgNonExistent",
+        "does_not_exist_skipping",
+        "transformCreateStmt",
+        "heap_create_with_catalog",
+        "DefineRelation",
+        "CreateSchemaCommand",
+        "DefineSequence",
+        "reportDependentObjects",
+        "ExecuteTruncateGuts",
+        "truncate_check_activity",
+        "WarnNoTransactionBlock",
+        "BeginTransactionBlock",
+        "EndTransactionBlock",
+        "UserAbortTransactionBlock",
+    )
+)
+"""Routines of the server whose notices name objects and no values ("does not exist, skipping"). RAISE has its own."""
+
+
+def is_harmless(fields: Mapping[str, str]) -> bool:
+    """A notice that says nothing of any row."""
+    return fields.get("R") in HARMLESS_ROUTINES
+
+
 @cache
 def conditions() -> Mapping[str, str]:
     """SQLSTATE → condition name."""

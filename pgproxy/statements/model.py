@@ -211,6 +211,8 @@ class Lineage:
     relations: frozenset[int] = frozenset()
     """Every relation read or written, views and what they read included."""
     functions: frozenset[int] = frozenset()
+    sets_configuration: bool = False
+    """Calls set_config: a setting may change while it runs."""
     opaque: tuple[str, ...] = field(default=())
     """What cannot be analysed though the tree is complete, a phrase each ("function public.f(integer) in plpgsql")."""
     is_read_only: bool = True

@@ -11,6 +11,8 @@ from typing import Final
 COUNT_ANY: Final = 2147
 """count("any")."""
 COUNT_STAR: Final = 2803
+SET_CONFIG: Final = 2078
+"""set_config(text, text, boolean): passes only as a call that does what an allowed SET does."""
 
 EQUALITY: Final = frozenset(
     """
@@ -41,7 +43,6 @@ _DENIED: Final = re.compile(
     r"""
     (query|table|schema|database|cursor)_to_xml.*   # run SQL that is made at run time, or read whatever is there
     | ts_stat
-    | set_config
     | lo_.* | loread | lowrite                      # large objects: a store of their own
     | pg_read_.* | pg_ls_.* | pg_stat_file | pg_hba_file_rules | pg_ident_file_mappings | pg_show_all_file_settings
     | pg_logical_.* | pg_replication_.* | pg_create_.* | pg_copy_.* | pg_drop_.* | pg_sync_.*

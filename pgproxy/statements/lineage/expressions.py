@@ -182,8 +182,10 @@ class Expressions:
 
     def _function_call(self, node: Node, scope: Scope) -> Value:
         oid = node["funcid"]
-        self._walk.functions.check(oid)
+        self._walk.functions.check(oid, is_call=True)
         arguments = [self.value(argument, scope) for argument in node.nodes("args")]
+        if oid == builtins.SET_CONFIG:
+            self._walk.functions.check_setting(node.nodes("args"), arguments)
         return self._call(node, oid, node.nodes("args"), arguments, scope, is_set=node["funcretset"])
 
     def _operator_call(self, node: Node, scope: Scope) -> Value:

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, NoReturn
 
 from pgproxy.catalog.model import FIRST_NORMAL_OID, Function
 from pgproxy.errors import StatementDenied
 from pgproxy.statements.lineage import builtins
+from pgproxy.statements.lineage.constants import constant_text
 from pgproxy.statements.lineage.flow import Value
 from pgproxy.statements.lineage.refusals import refuse
+from pgproxy.statements.session_settings import SettingVerdict, verdict
+from pgproxy.statements.tree import Node
 
 if TYPE_CHECKING:
     from pgproxy.statements.lineage.walk import Walk
+
+_ANY_VALUE = ("on", "off", "")
+"""Stand for a value that is not known: a setting whose verdict depends on its value is refused."""
 
 
 class Functions:
@@ -31,8 +37,11 @@ class Functions:
         function = self._walk.catalog.operators.get(operator, 0)
         return operator < FIRST_NORMAL_OID and self.name(function) in builtins.EQUALITY
 
-    def check(self, oid: int) -> None:
+    def check(self, oid: int, *, is_call: bool = False) -> None:
         """One function, wherever it stands.
+
+        Args:
+            is_call: a call whose arguments `check_setting` sees.
 
         Raises:
             StatementDenied: it is one that never runs.
@@ -40,6 +49,8 @@ class Functions:
         """
         if oid in self._checked:
             return
+        if oid == builtins.SET_CONFIG and not is_call:
+            _deny("set_config")
         self._checked.add(oid)
         if self._walk.definition_depth:
             # A stored view ran it when it was refreshed; only whether its body can be read matters now.
@@ -61,8 +72,11 @@ class Functions:
     def check_operator(self, oid: int) -> None:
         if self._walk.definition_depth:
             self.check(oid)
-        else:
-            self.check(self._of_operator(oid))
+            return
+        function = self._of_operator(oid)
+        if function == builtins.SET_CONFIG:
+            _deny("set_config")
+        self.check(function)
 
     def check_call(self, oid: int, arguments: Iterable[Value], count: int) -> None:
         """A call with these arguments; `check` has seen the function.
@@ -78,6 +92,20 @@ class Functions:
         if builtins.is_denied_with_data(name) and any(value.sources for value in arguments):
             _deny(name, "with data of a table")
 
+    def check_setting(self, arguments: Sequence[Node], values: Sequence[Value]) -> None:
+        """A call of set_config: the name is a constant, and SET of it would pass, whatever the value if that is none.
+
+        Raises:
+            StatementDenied.
+        """
+        name = constant_text(arguments[0]) if arguments[0].tag == "CONST" else None
+        setting = constant_text(arguments[1]) if arguments[1].tag == "CONST" else None
+        if name is None or any(value.sources for value in values):
+            _deny("set_config", "with a name or value that is computed")
+        answers = [verdict(name, setting)] if setting is not None else [verdict(name, text) for text in _ANY_VALUE]
+        if any(answer.verdict is not SettingVerdict.PASS for answer in answers):
+            _deny("set_config", "for this setting")
+
     def _of_operator(self, oid: int) -> int:
         found = self._walk.catalog.operators.get(oid)
         if found is None:
@@ -91,7 +119,7 @@ class Functions:
         return function
 
 
-def _deny(name: str, how: str = "") -> None:
+def _deny(name: str, how: str = "") -> NoReturn:
     raise StatementDenied(
         f"function {name} is not allowed here {how}".rstrip(),
         detail=f"rule builtin.function: pg_catalog.{name}",

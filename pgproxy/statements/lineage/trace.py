@@ -9,6 +9,7 @@ from pgproxy.errors import StatementDenied
 from pgproxy.statements.lineage.builtins import (
     HARMLESS_COLUMNS,
     SECRET_COLUMNS,
+    SET_CONFIG,
     STATEMENT_TEXT_COLUMN,
     STATEMENT_TEXTS,
 )
@@ -60,6 +61,7 @@ def trace(tree: Node, catalog: Catalog) -> Lineage:
         functions=named.functions,
         opaque=tuple(walk.opaque),
         is_read_only=walk.is_read_only,
+        sets_configuration=SET_CONFIG in named.functions,
         materialized={column: _stored(sources) for column, sources in walk.materialized.items()},
     )
 
