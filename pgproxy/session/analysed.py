@@ -103,6 +103,8 @@ class AnalysedSession:
         self._redacting = False
         self._status = "I"
         self._draining = False
+        self._said_goodbye = False
+        """The client sent Terminate."""
         self._level = KeptLevel(context.client_min_messages)
         self._actions: list[Action] = []
         self._handlers: dict[bytes, Callable[[framing.Frame], None]] = {
@@ -125,6 +127,8 @@ class AnalysedSession:
 
     def client_bytes(self, data: bytes) -> Sequence[Action]:
         """Bytes from the client, cut anywhere."""
+        if self._said_goodbye or self.phase is Phase.CLOSED:
+            return self._take()
         try:
             for frame in self._frontend.feed(data):
                 self._inbox.append(frame)
@@ -136,6 +140,9 @@ class AnalysedSession:
 
     def upstream_bytes(self, data: bytes) -> Sequence[Action]:
         """Bytes from the server, cut anywhere."""
+        # A value of a gigabyte passes as it comes, unless a mask has to see it whole. What this chunk answers was asked
+        # before it came.
+        self._backend.stream_from_bytes = None if self._pending.needs_whole_rows else framing.STREAMED_BYTES
         try:
             for run in self._backend.feed(data):
                 if self.phase is Phase.CLOSED:
@@ -151,7 +158,10 @@ class AnalysedSession:
 
     def upstream_gone(self) -> Sequence[Action]:
         """The server closed its side."""
-        if self.phase is not Phase.CLOSED:
+        if self._said_goodbye and self.phase is not Phase.CLOSED:
+            self._enter(Phase.CLOSED)
+            self._actions.append(Close())
+        elif self.phase is not Phase.CLOSED:
             self._fail(UpstreamUnreachable("the server closed the connection unexpectedly"))
         return self._take()
 
@@ -178,7 +188,11 @@ class AnalysedSession:
     # From the client -------------------------------------------------------------------------------------------
 
     def _pump(self) -> None:
-        while self._inbox and (self.phase in (Phase.READY, Phase.DISCARDING) or self._copies_in):
+        while (
+            self._inbox
+            and not self._said_goodbye
+            and (self.phase in (Phase.READY, Phase.DISCARDING) or self._copies_in)
+        ):
             frame = self._inbox.popleft()
             self._inbox_bytes -= len(frame.data)
             if self._copies_in:
@@ -415,9 +429,12 @@ class AnalysedSession:
         self._ask(Pending(Request.QUERY, verdict=Verdict(call, passes_rows=True)), frame.data)
 
     def _on_terminate(self, frame: framing.Frame) -> None:
+        """What was asked before is still answered: the server closes when it is done."""
         self._send_upstream(frame.data)
-        self._enter(Phase.CLOSED)
-        self._actions.append(Close())
+        self._said_goodbye = True
+        if not self.is_busy:
+            self._enter(Phase.CLOSED)
+            self._actions.append(Close())
 
     def _on_copy(self, frame: framing.Frame) -> None:
         """During COPY FROM STDIN the server takes data, its end, and ignores Flush and Sync."""
@@ -797,7 +814,7 @@ class AnalysedSession:
             self._send_client(error_response(own).encode())
         else:
             fields = dict(error.fields)
-            if self._redacting or (head is not None and head.redacts):
+            if (self._redacting or (head is not None and head.redacts)) and not is_harmless(fields):
                 fields = redacted(fields)
             if head is not None and head.position_offset and "P" in fields:
                 fields["P"] = str(int(fields["P"]) + head.position_offset)
@@ -861,7 +878,8 @@ class AnalysedSession:
     def _fail(self, error: ProxyError) -> None:
         """End the connection with this as its last word."""
         if self.phase is not Phase.CLOSED:
-            self._send_client(error_response(error, severity="FATAL").encode())
+            if self._backend.is_between_messages:  # inside a message nothing can be said
+                self._send_client(error_response(error, severity="FATAL").encode())
             self._enter(Phase.CLOSED)
             self._actions.append(Close())
 

@@ -86,6 +86,11 @@ class PendingQueue:
     def pop(self) -> Pending:
         return self._queue.popleft()
 
+    @property
+    def needs_whole_rows(self) -> bool:
+        """A request whose rows are masked, or read by the session itself, is under way."""
+        return any(one.plan is not None or one.rows is not None for one in self._queue)
+
     def next_that_may_copy(self) -> Pending | None:
         """The oldest request that waits for the data of a COPY FROM STDIN."""
         return next((one for one in self._queue if one.may_copy and not one.has_all_data), None)

@@ -32,13 +32,18 @@ HARMLESS_ROUTINES = frozenset(
         "BeginTransactionBlock",
         "EndTransactionBlock",
         "UserAbortTransactionBlock",
+        "PreventInTransactionBlock",
+        "ProcessInterrupts",
+        "aclcheck_error",
+        "RangeVarGetRelidExtended",
     )
 )
-"""Routines of the server whose notices name objects and no values ("does not exist, skipping"). RAISE has its own."""
+"""Routines of the server whose errors and notices name objects and no values: "does not exist, skipping", "permission
+denied for table", "canceling statement due to statement timeout". RAISE has a routine of its own."""
 
 
 def is_harmless(fields: Mapping[str, str]) -> bool:
-    """A notice that says nothing of any row."""
+    """An error or notice that says nothing of any row."""
     return fields.get("R") in HARMLESS_ROUTINES
 
 

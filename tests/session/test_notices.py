@@ -6,7 +6,7 @@ import pytest
 
 from pgproxy.errors import SettingRefused
 from pgproxy.session.notices import KeptLevel, is_tree
-from pgproxy.session.redaction import redacted
+from pgproxy.session.redaction import is_harmless, redacted
 
 
 @pytest.mark.parametrize(
@@ -84,6 +84,13 @@ def test_redaction_keeps_the_condition_and_drops_what_can_quote_a_row() -> None:
     assert told["M"] == "unique violation"
     assert (told["t"], told["n"]) == ("users", "users_email_key")
     assert not any("someone" in text for text in told.values())
+
+
+def test_only_routines_that_name_objects_alone_are_harmless() -> None:
+    assert is_harmless({"R": "aclcheck_error"}) and is_harmless({"R": "ProcessInterrupts"})
+    assert not any(
+        map(is_harmless, ({"R": "exec_stmt_raise"}, {"R": "ExecConstraints"}, {"R": "_bt_check_unique"}, {}))
+    )
 
 
 def test_an_unknown_sqlstate_says_its_class() -> None:
