@@ -35,7 +35,6 @@ HARMLESS_ROUTINES = frozenset(
         "PreventInTransactionBlock",
         "ProcessInterrupts",
         "aclcheck_error",
-        "RangeVarGetRelidExtended",
     )
 )
 """Routines of the server whose errors and notices name objects and no values: "does not exist, skipping", "permission

@@ -70,7 +70,7 @@ def test_reserved_names_are_refused(agent: WireClient) -> None:
 
 
 def test_a_refused_bind_does_not_hide_that_the_view_changed(agent: WireClient, names: set[bytes]) -> None:
-    """The server announces a new meaning once; who fails that Bind must not have the next one under the old decision."""
+    """A new meaning is announced once; who fails that Bind must not have the next one under the old decision."""
     agent.ask(Query("CREATE TEMP VIEW seen AS SELECT id, plain_name AS x FROM users"))
     agent.ask(Parse("s", "SELECT x FROM seen"), Sync())
     agent.ask(Query("CREATE OR REPLACE TEMP VIEW seen AS SELECT id, name AS x FROM users"))
