@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pgproxy.policy.carrying import Carried, Carrying
 from pgproxy.policy.decision import Reason
 from pgproxy.policy.masks import Mask
-from pgproxy.policy.rules import Defaults, Predicates
+from pgproxy.policy.rules import PREDICATES, Defaults, Predicates
 from pgproxy.statements.model import ColumnId, Form, Source, Use, UseKind, Write
 
 _UNBOUNDED_CONTEXTS = frozenset({"function", "limit", "window"})
@@ -66,6 +66,13 @@ def _mask(carried: Carried) -> Mask | None:
     return None if carried.mask is None or not carried.is_direct else carried.mask.mask
 
 
+def _is_as_closed(target: Carried, one: Carried) -> bool:
+    """Whether conditions may use a value there for no more than where it comes from."""
+    if one.mask is None or target.mask is None:
+        return False
+    return PREDICATES.index(target.mask.predicates) <= PREDICATES.index(one.mask.predicates)
+
+
 _PLACES = {
     "where": "in WHERE",
     "join": "in JOIN",
@@ -96,11 +103,13 @@ def write_denials(write: Write, carrying: Carrying, defaults: Defaults) -> Itera
         if one.form is Form.AGGREGATE and defaults.aggregates == "allow":
             continue
         # A part of a value, stored under its mask, would be a code book: mask(substr(x, 1, 1)).
-        if _mask(target) == one.mask.mask and one.form in (Form.COPY, Form.WHOLE):
+        is_same = _mask(target) == one.mask.mask and one.form in (Form.COPY, Form.WHOLE)
+        if is_same and _is_as_closed(target, one):
             continue
+        lost = "predicates on it would tell more" if is_same else "it would not stay masked the same"
         yield Reason(
             one.mask.rule,
-            f"{one.name} is masked, and in {target.name} it would not stay masked the same",
+            f"{one.name} is masked, and in {target.name} {lost}",
             one.mask.where,
             "Write constants, columns that are not masked, or the column into one with the same mask.",
         )
