@@ -1,0 +1,253 @@
+"""The analysed session without a socket: what came at the margin, what must follow indented, exactly.
+
+`client` and `server` feed bytes; the lines after them are all that the session does in answer, by message names.
+The server's words are replayed from a recorded tree and catalog of PostgreSQL 18 (`record.py`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from pgproxy.catalog.model import Catalog
+from pgproxy.login.identity import Identity
+from pgproxy.masking.keys import MaskingKeys
+from pgproxy.policy.loading import load_rules
+from pgproxy.policy.rules import Rules
+from pgproxy.session.actions import Action, Log, SendClient, SendUpstream
+from pgproxy.session.analysed import AnalysedSession
+from pgproxy.session.context import SessionContext
+from pgproxy.session.phases import Phase
+from pgproxy.wire import asynchronous, framing, query, results, trace
+
+FIXTURES = Path(__file__).parent / "fixtures"
+TREE = (FIXTURES / "users.tree.txt").read_bytes()
+DOCUMENT = (FIXTURES / "users.catalog.json").read_bytes()
+USERS = int((FIXTURES / "users.oid.txt").read_text())
+SQL = "SELECT id, ssn FROM users"
+RULES = "masks:\n  public.users: {ssn: redact}\n"
+
+ROW = results.RowDescription(
+    (
+        results.FieldDescription("id", USERS, 1, 23, 4, -1),
+        results.FieldDescription("ssn", USERS, 2, 25, -1, -1),
+    )
+)
+PARSE, BIND, EXECUTE, SYNC = query.Parse("", SQL), query.Bind("", ""), query.Execute(""), query.Sync()
+IDLE, FAILED = results.ReadyForQuery("I"), results.ReadyForQuery("E")
+
+
+def tree(text: bytes = TREE) -> asynchronous.NoticeResponse:
+    fields = {"S": "LOG", "V": "LOG", "C": "00000", "M": "rewritten parse tree:", "D": text.decode()}
+    return asynchronous.NoticeResponse({**fields, "R": "elog_node_display"})
+
+
+def refusal() -> asynchronous.ErrorResponse:
+    """What the server says to the Describe that stands for a denial."""
+    return asynchronous.ErrorResponse.of("ERROR", "26000", 'prepared statement "_pgproxy_refused" does not exist')
+
+
+DESCRIBED: tuple[trace.Message, ...] = (tree(), results.ParseComplete(), results.ParameterDescription(()), ROW)
+CATALOG: tuple[trace.Message, ...] = (
+    results.CloseComplete(),
+    results.ParseComplete(),
+    results.BindComplete(),
+    results.DataRow.of([DOCUMENT]),
+    results.CommandComplete("SELECT 1"),
+    results.CloseComplete(),
+)
+
+
+@pytest.fixture
+def rules(tmp_path: Path) -> Rules:
+    file = tmp_path / "rules.yaml"
+    file.write_text(RULES)
+    return load_rules(file)
+
+
+class Transcript:
+    """Feeds a session and names what it does."""
+
+    def __init__(self, rules: Rules) -> None:
+        catalog = Catalog(server_version=18)
+        context = SessionContext(Identity("agent"), lambda: rules, lambda: catalog, MaskingKeys(bytes(32)))
+        self.session = AnalysedSession(context)
+
+    def client(self, *messages: trace.Message) -> list[str]:
+        return named(self.session.client_bytes(b"".join(message.encode() for message in messages)))
+
+    def server(self, *messages: trace.Message) -> list[str]:
+        return named(self.session.upstream_bytes(b"".join(message.encode() for message in messages)))
+
+
+def named(actions: Sequence[Action]) -> list[str]:
+    """ "→ Parse" upstream, "← ErrorResponse 42501" to the client; log lines are left out."""
+    lines: list[str] = []
+    for action in actions:
+        match action:
+            case SendUpstream(data):
+                frames = framing.FrontendScanner().feed(data)
+                lines += [f"→ {type(trace.decode('F', frame.data)).__name__}" for frame in frames]
+            case SendClient(data):
+                runs = framing.BackendScanner().feed(data)
+                lines += [f"← {said(frame.data)}" for run in runs for frame in run.frames()]
+            case Log():
+                pass
+            case _:
+                lines.append(type(action).__name__)
+    return lines
+
+
+def said(frame: bytes) -> str:
+    message = trace.decode("B", frame)
+    match message:
+        case asynchronous.ErrorResponse():
+            return f"{message.severity} {message.sqlstate}"
+        case results.DataRow():
+            return f"DataRow {b'|'.join(value or b'NULL' for value in message.values()).decode()}"
+        case results.ReadyForQuery():
+            return f"ReadyForQuery {message.status}"
+        case _:
+            return type(message).__name__
+
+
+ASKED_CATALOG = ["→ Close", "→ Parse", "→ Bind", "→ Execute", "→ Close", "→ Flush"]
+
+
+def allowed(transcript: Transcript) -> None:
+    """The statement of the fixtures, as far as its decision."""
+    assert transcript.client(PARSE, BIND, EXECUTE, SYNC) == ["→ Parse", "→ Describe", "→ Flush"]
+    assert transcript.server(*DESCRIBED) == ASKED_CATALOG
+    assert transcript.server(*CATALOG) == ["← ParseComplete", "→ Bind", "→ Flush"]
+
+
+def test_nothing_is_bound_before_the_decision_and_rows_come_masked(rules: Rules) -> None:
+    transcript = Transcript(rules)
+    allowed(transcript)
+    assert transcript.server(results.BindComplete()) == ["← BindComplete", "→ Execute", "→ Sync"]
+    assert transcript.server(results.DataRow.of([b"1", b"123-45-6789"]), results.DataRow.of([b"2", None])) == [
+        "← DataRow 1|[redacted]",
+        "← DataRow 2|NULL",
+    ]
+    assert transcript.server(results.CommandComplete("SELECT 2"), IDLE) == ["← CommandComplete", "← ReadyForQuery I"]
+
+
+def test_a_simple_query_takes_the_same_steps(rules: Rules) -> None:
+    transcript = Transcript(rules)
+    assert transcript.client(query.Query(SQL)) == ["→ Parse", "→ Describe", "→ Flush"]
+    assert transcript.server(*DESCRIBED) == ASKED_CATALOG
+    assert transcript.server(*CATALOG) == ["→ Bind", "→ Flush"]
+    assert transcript.server(results.BindComplete()) == ["← RowDescription", "→ Execute", "→ Sync"]
+    assert transcript.server(results.DataRow.of([b"1", b"x"]), results.CommandComplete("SELECT 1"), IDLE) == [
+        "← DataRow 1|[redacted]",
+        "← CommandComplete",
+        "← ReadyForQuery I",
+    ]
+
+
+@pytest.mark.parametrize("trees", [(), (tree(), tree())], ids=["none", "two"])
+def test_exactly_one_tree_is_believed(rules: Rules, trees: tuple[trace.Message, ...]) -> None:
+    transcript = Transcript(rules)
+    transcript.client(PARSE, BIND, EXECUTE, SYNC)
+    answer = (*trees, results.ParseComplete(), results.ParameterDescription(()), ROW)
+    # The statement goes, the server is made to refuse, and what waited behind is dropped up to Sync.
+    assert transcript.server(*answer) == ["→ Close", "→ Describe", "→ Flush", "→ Sync", "→ Close"]
+    assert transcript.server(results.CloseComplete(), refusal(), IDLE) == ["← ERROR 42501", "← ReadyForQuery I"]
+
+
+def test_a_tree_that_comes_by_another_routine_is_a_notice(rules: Rules) -> None:
+    transcript = Transcript(rules)
+    transcript.client(PARSE, BIND, EXECUTE, SYNC)
+    forged = asynchronous.NoticeResponse({**tree().fields, "R": "exec_stmt_raise"})
+    answer = (forged, results.ParseComplete(), results.ParameterDescription(()), ROW)
+    assert transcript.server(*answer)[:2] == ["→ Close", "→ Describe"]
+
+
+def test_a_denial_goes_through_the_server(rules: Rules) -> None:
+    transcript = Transcript(rules)
+    assert transcript.client(query.Parse("", "COPY users TO STDOUT"), BIND, SYNC) == ["→ Describe", "→ Flush", "→ Sync"]
+    assert transcript.server(refusal(), FAILED) == ["← ERROR 42501", "← ReadyForQuery E"]
+
+
+def test_a_tree_before_bind_complete_is_decided_again(rules: Rules) -> None:
+    transcript = Transcript(rules)
+    allowed(transcript)
+    again = ["→ Close", "→ Parse", "→ Describe", "→ Flush"]
+    assert transcript.server(tree(), results.BindComplete()) == again
+    # Our catalog statement is prepared by now.
+    assert transcript.server(results.CloseComplete(), *DESCRIBED) == ["→ Bind", "→ Execute", "→ Close", "→ Flush"]
+    assert transcript.server(*CATALOG[2:]) == ["← BindComplete", "→ Execute", "→ Sync"]
+
+
+def test_the_tripwire_stops_a_masked_column_that_the_lineage_does_not_name(rules: Rules) -> None:
+    transcript = Transcript(rules)
+    transcript.client(PARSE, BIND, EXECUTE, SYNC)
+    swapped = results.RowDescription((ROW.fields[1], ROW.fields[0]))
+    transcript.server(tree(), results.ParseComplete(), results.ParameterDescription(()), swapped)
+    assert transcript.server(*CATALOG)[:2] == ["→ Close", "→ Describe"]
+
+
+def test_an_error_discards_up_to_sync(rules: Rules) -> None:
+    transcript = Transcript(rules)
+    transcript.client(PARSE)
+    error = asynchronous.ErrorResponse.of("ERROR", "42P01", 'relation "users" does not exist')
+    assert transcript.server(error) == ["← ERROR 42P01"]
+    assert transcript.client(BIND, EXECUTE, query.Describe("P", "")) == []
+    assert transcript.client(SYNC) == ["→ Sync"]
+    assert transcript.server(IDLE) == ["← ReadyForQuery I"]
+
+
+def test_errors_of_a_statement_over_masked_columns_lose_their_text(rules: Rules) -> None:
+    transcript = Transcript(rules)
+    allowed(transcript)
+    transcript.server(results.BindComplete())
+    error = asynchronous.ErrorResponse.of("ERROR", "22P02", 'invalid input syntax for type integer: "123-45-6789"')
+    actions = transcript.session.upstream_bytes(error.encode() + FAILED.encode())
+    sent = b"".join(action.data for action in actions if isinstance(action, SendClient))
+    assert b"22P02" in sent and b"invalid text representation" in sent and b"123-45" not in sent
+
+
+def test_rows_that_nothing_asked_for_end_the_connection(rules: Rules) -> None:
+    transcript = Transcript(rules)
+    assert transcript.server(results.DataRow.of([b"123-45-6789"])) == ["← FATAL 08006", "Close"]
+    assert transcript.session.phase is Phase.CLOSED
+
+
+@pytest.mark.parametrize("garbage", [b"!\0\0\0\4", b"Q\0\0\0\3", b"p\0\0\0\5x"], ids=["type", "length", "password"])
+def test_malformed_messages_end_the_connection(rules: Rules, garbage: bytes) -> None:
+    transcript = Transcript(rules)
+    assert named(transcript.session.client_bytes(garbage)) == ["← FATAL 08P01", "Close"]
+    assert transcript.client(SYNC) == []
+
+
+def test_bytes_may_be_cut_anywhere(rules: Rules) -> None:
+    whole, cut = Transcript(rules), Transcript(rules)
+    asked = b"".join(message.encode() for message in (PARSE, BIND, EXECUTE, SYNC))
+    expected = named(whole.session.client_bytes(asked))
+    assert [line for byte in asked for line in named(cut.session.client_bytes(bytes((byte,))))] == expected
+    answer = b"".join(message.encode() for message in DESCRIBED)
+    expected = named(whole.session.upstream_bytes(answer))
+    assert [line for byte in answer for line in named(cut.session.upstream_bytes(bytes((byte,))))] == expected
+
+
+def test_a_drained_session_ends_when_nothing_runs(rules: Rules) -> None:
+    idle = Transcript(rules)
+    assert named(idle.session.drain()) == ["← FATAL 57P01", "Close"]
+    busy = Transcript(rules)
+    busy.client(query.Query("SHOW work_mem"))
+    assert named(busy.session.drain()) == []
+    assert busy.server(results.CommandComplete("SHOW"), IDLE) == [
+        "← CommandComplete",
+        "← ReadyForQuery I",
+        "← FATAL 57P01",
+        "Close",
+    ]
+
+
+def test_what_was_asked_before_goodbye_is_answered(rules: Rules) -> None:
+    transcript = Transcript(rules)
+    assert transcript.client(query.Query("SHOW work_mem"), query.Terminate()) == ["→ Query", "→ Terminate"]
+    assert transcript.server(results.CommandComplete("SHOW"), IDLE) == ["← CommandComplete", "← ReadyForQuery I"]
+    assert named(transcript.session.upstream_gone()) == ["Close"]
