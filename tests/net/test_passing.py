@@ -223,8 +223,10 @@ def test_replication(way: Way) -> None:
         process_id, _ = client.log_in(way.user, way.database.name, replication="database").key
         slot = f"s{process_id}"
         assert tags_of(client.ask("IDENTIFY_SYSTEM")) == b"TDCZ"
-        assert b"E" not in tags_of(client.ask(f'CREATE_REPLICATION_SLOT "{slot}" TEMPORARY LOGICAL "test_decoding"'))
-        client.send(query(f'START_REPLICATION SLOT "{slot}" LOGICAL 0/0'))
+        way.sql(f"CREATE PUBLICATION \"{slot}\" FOR ALL TABLES WITH (publish = 'insert')")
+        assert b"E" not in tags_of(client.ask(f'CREATE_REPLICATION_SLOT "{slot}" TEMPORARY LOGICAL "pgoutput"'))
+        options = f"proto_version '1', publication_names '{slot}'"
+        client.send(query(f'START_REPLICATION SLOT "{slot}" LOGICAL 0/0 ({options})'))
         assert client.read()[0] == b"W"
         way.sql("CREATE TABLE IF NOT EXISTS replicated (line text); INSERT INTO replicated VALUES ('carried over')")
         while b"carried over" not in (body := client.read()[1]):
