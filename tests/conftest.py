@@ -12,8 +12,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from tests.servers import WITH_TLS, Database, NoServer, Server, binaries, shared_server
+
+# These machines are noisy: how long an example takes is no assertion.
+settings.register_profile("pgproxy", deadline=None)
+settings.load_profile("pgproxy")
 
 SERVER_FIXTURES = frozenset({"postgres", "postgres_tls"})
 
