@@ -68,7 +68,6 @@ class Gate:
     raw: RawStatement
     name: str
     """Name that the statement was parsed under upstream."""
-    declared_types: tuple[int, ...]
     resume: Callable[[Verdict], None]
     trees: list[bytes] = field(default_factory=list)
     parameter_types: tuple[int, ...] = ()
@@ -237,8 +236,8 @@ class AnalysedSession:
             return
         raw = admitted.raw
         if admitted.is_analysed:
-            name, types = message.statement_name, message.parameter_type_oids
-            self._analyse(raw, name, types, frame.data, lambda verdict: self._parsed(Prepared(name, verdict, types)))
+            name = message.statement_name
+            self._analyse(raw, name, frame.data, lambda verdict: self._parsed(Prepared(name, verdict)))
             return
         sent = frame.data
         if admitted.sql != raw.text:
@@ -297,9 +296,10 @@ class AnalysedSession:
             prepared.is_stale = False
             self._check_formats(portal, then)
 
-        parse = query.Parse(CHECK_STATEMENT, verdict.raw.text, prepared.parameter_type_oids).encode()
+        # With the types that the server settled on at first: it keeps them when it analyses anew.
+        parse = query.Parse(CHECK_STATEMENT, verdict.raw.text, verdict.parameter_types).encode()
         self._ask(Pending(Request.CLOSE, visible=False), query.Close("S", CHECK_STATEMENT).encode())
-        self._analyse(verdict.raw, CHECK_STATEMENT, prepared.parameter_type_oids, parse, again)
+        self._analyse(verdict.raw, CHECK_STATEMENT, parse, again)
 
     def _check_formats(self, portal: Portal, then: Callable[[Portal], None]) -> None:
         """A SET of this batch changed how values are written, and masks have to read them: ask."""
@@ -483,14 +483,18 @@ class AnalysedSession:
 
     def _forward_query(self, script: Sequence[Admitted], sent: bytes) -> None:
         """A string of statements without a tree goes as it is."""
-        self._redacting = self._redacting or any(item.decision and item.decision.redacts_errors for item in script)
         verdicts = [item.verdict(self._context.rules().version) for item in script]
         for one in verdicts:
             self._formats.executes(one)
-        rows = next((one for one in verdicts if one.passes_rows), None)
-        may_copy = any(one.may_copy for one in verdicts)
-        commands = deque(item.raw for item in script)
-        self._ask(Pending(Request.QUERY, verdict=rows, may_copy=may_copy, commands=commands), sent)
+        pending = Pending(
+            Request.QUERY,
+            verdict=next((one for one in verdicts if one.passes_rows), None),
+            may_copy=any(one.may_copy for one in verdicts),
+            is_redacted=any(one.redacts for one in verdicts),
+            commands=deque(item.raw for item in script),
+        )
+        self._redacting = self._redacting or pending.is_redacted
+        self._ask(pending, sent)
 
     def _next_statement(self) -> None:
         """The next statement of the string; the last one ends it (`_execute_unnamed`)."""
@@ -499,7 +503,7 @@ class AnalysedSession:
         raw = item.raw
         parse = query.Parse("", item.sql, ()).encode()
         if item.is_analysed:
-            self._analyse(raw, "", (), parse, self._bind_unnamed)
+            self._analyse(raw, "", parse, self._bind_unnamed)
             return
         self._ask(Pending(Request.PARSE, visible=False, position_offset=raw.character_offset), parse)
         self._bind_unnamed(item.verdict(self._context.rules().version))
@@ -536,13 +540,12 @@ class AnalysedSession:
         self,
         raw: RawStatement,
         name: str,
-        declared_types: Sequence[int],
         parse: bytes,
         resume: Callable[[Verdict], None],
     ) -> None:
         """Send Parse and Describe; `resume` is called with the prepared statement once it is allowed."""
         self._enter(Phase.ANALYSING)
-        self._gate = Gate(raw, name, tuple(declared_types), resume)
+        self._gate = Gate(raw, name, resume)
         offset = raw.character_offset if self._script is not None else 0
         gate = self._gate
 
@@ -622,7 +625,7 @@ class AnalysedSession:
             self._refuse_parsed(gate, error)
             return
         self._gate = None
-        gate.resume(Verdict(gate.raw, decision, rules.version, understanding, gate.row))
+        gate.resume(Verdict(gate.raw, decision, rules.version, understanding, gate.row, gate.parameter_types))
 
     def _decide_by_text(self, gate: Gate, error: ProxyError) -> None:
         """What could not be understood is refused under masks; without any, only what the text says can refuse it."""
@@ -843,7 +846,7 @@ class AnalysedSession:
         self._formats.ready(self._status)
         if self._status == "I":
             self._portals.clear()
-            self._redacting = False
+            self._redacting = self._pending.redacts
         self._level.transaction(self._status)
         self._send_client(run.data)
         if head.then is not None:

@@ -50,6 +50,8 @@ class Pending:
     """REFUSAL, or the proxy's own request: what the client is told when the server refuses it."""
     rows: list[bytes] | None = None
     """Where the DataRow frames of the proxy's own Execute are collected."""
+    is_redacted: bool = False
+    """QUERY: errors of one of its statements may carry a masked value."""
     commands: deque[RawStatement] | None = None
     """QUERY: its statements that have not completed."""
     may_copy: bool = False
@@ -64,7 +66,7 @@ class Pending:
     @property
     def redacts(self) -> bool:
         """Errors of this request may carry a masked value."""
-        return self.verdict is not None and self.verdict.redacts
+        return self.is_redacted or (self.verdict is not None and self.verdict.redacts)
 
 
 class PendingQueue:
@@ -85,6 +87,11 @@ class PendingQueue:
 
     def pop(self) -> Pending:
         return self._queue.popleft()
+
+    @property
+    def redacts(self) -> bool:
+        """Errors of a request that is under way may carry a masked value."""
+        return any(one.redacts for one in self._queue)
 
     @property
     def needs_whole_rows(self) -> bool:

@@ -41,6 +41,8 @@ class Verdict:
     """None: a utility statement, or one that only its text decided; it has no tree."""
     row: RowDescription | None = None
     """Of an analysed statement; None where it returns no rows."""
+    parameter_types: tuple[int, ...] = ()
+    """Of an analysed statement, as the server settled on them."""
     passes_rows: bool = False
     """Without a tree: SHOW, or anything of an identity that has no masks."""
     kept_level: str | None = None
@@ -106,8 +108,6 @@ class Prepared:
 
     name: str
     verdict: Verdict
-    parameter_type_oids: tuple[int, ...] = ()
-    """As the client declared them in Parse."""
     is_stale: bool = False
     """The server analysed it anew and that has not been decided yet: its next Bind decides again first."""
 

@@ -209,6 +209,16 @@ def test_errors_of_a_statement_over_masked_columns_lose_their_text(rules: Rules)
     assert b"22P02" in sent and b"invalid text representation" in sent and b"123-45" not in sent
 
 
+def test_a_ready_before_it_does_not_end_the_redaction_of_a_pipelined_query(rules: Rules) -> None:
+    transcript = Transcript(rules)
+    transcript.client(query.Query("SHOW work_mem"), query.Query("ALTER TABLE users ALTER ssn SET NOT NULL"))
+    transcript.server(results.CommandComplete("SHOW"), IDLE)
+    error = asynchronous.ErrorResponse.of("ERROR", "23502", "secret", detail="secret")
+    actions = transcript.session.upstream_bytes(error.encode() + IDLE.encode())
+    sent = b"".join(action.data for action in actions if isinstance(action, SendClient))
+    assert b"not null violation" in sent and b"secret" not in sent
+
+
 def test_rows_that_nothing_asked_for_end_the_connection(rules: Rules) -> None:
     transcript = Transcript(rules)
     assert transcript.server(results.DataRow.of([b"123-45-6789"])) == ["← FATAL 08006", "Close"]
