@@ -61,7 +61,9 @@ def decide(
     if subject.masks:
         denials += _view_denials(lineage, masked)
         denials += [reason for one in judged for reason in one.denials]
-        denials += [reason for use in sorted(lineage.uses, key=repr) for reason in use_denials(use, carrying)]
+        denials += [
+            reason for use in sorted(lineage.uses, key=repr) for reason in use_denials(use, carrying, rules.defaults)
+        ]
         denials += [r for write in lineage.writes for r in write_denials(write, carrying, rules.defaults)]
         (holds if rules.defaults.opaque == "hold" else denials).extend(_opaque(lineage))
 

@@ -13,16 +13,21 @@ from pgproxy.statements.model import ColumnId, Form, Source, Use, UseKind, Write
 _UNBOUNDED_CONTEXTS = frozenset({"function", "limit", "window"})
 """There a value decides how many rows come out, or where they stand: as telling as an order."""
 
+_ERROR_CONTEXTS = frozenset({"error", "aggregate_error"})
+"""An expression that may fail for some values: `equality` lets it be, as it gives NULL, and only `deny` minds."""
 
-def use_denials(use: Use, carrying: Carrying) -> Iterator[Reason]:
+
+def use_denials(use: Use, carrying: Carrying, defaults: Defaults) -> Iterator[Reason]:
     """What speaks against a use. Raises NotUnderstood."""
+    if use.context == "aggregate_error" and defaults.aggregates == "allow":
+        return  # the aggregate itself may be seen
     here = _carried(use.column, carrying, use.json_path)
     there = [] if use.other is None else _carried(use.other, carrying)
     for one in (*here, *there):
         if one.mask is not None and (hint := _objection(use, one, here, there)):
             yield Reason(
                 one.mask.rule,
-                f"{one.name} is masked and cannot be used {_place(use, one.mask.predicates)}",
+                f"{one.name} is masked and cannot {_place(use, one.mask.predicates)}",
                 one.mask.where,
                 hint,
             )
@@ -40,9 +45,13 @@ def _objection(use: Use, one: Carried, here: list[Carried], there: list[Carried]
     match one.mask.predicates:
         case "allow":
             return ""
+        case "deny" if use.context in _ERROR_CONTEXTS:
+            return "Select the column itself: it comes back masked. Whether the expression fails would tell the value."
         case "deny":
             return "Select by columns that are not masked, for example a key; this one only as a result column."
         case "equality":
+            if use.context in _ERROR_CONTEXTS:
+                return ""
             return _beyond_equality(use, one, here, there)
 
 
@@ -89,7 +98,9 @@ _PLACES = {
 
 
 def _place(use: Use, level: Predicates) -> str:
-    place = _PLACES.get(use.context, f"in {use.context}")
+    if use.context in _ERROR_CONTEXTS:
+        return "go into an expression that fails for some values"
+    place = "be used " + _PLACES.get(use.context, f"in {use.context}")
     has_other_ways = level == "equality" and use.kind is not UseKind.ORDER and use.context not in _UNBOUNDED_CONTEXTS
     return f"{place} this way" if has_other_ways else place
 

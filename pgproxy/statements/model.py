@@ -173,7 +173,8 @@ class Use:
     column: ColumnId
     kind: UseKind
     context: str
-    """"where", "join", "group", "order", "having", "limit", "window", "filter", "case", "sublink", "function", …"""
+    """"where", "join", "group", "order", "having", "limit", "window", "filter", "case", "sublink", "function", …;
+    "error", "aggregate_error": an expression whose success depends on the value."""
     other: ColumnId | None = None
     """For JOIN: the column on the other side."""
     constants: tuple[str, ...] = ()

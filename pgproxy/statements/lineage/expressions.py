@@ -15,6 +15,7 @@ from pgproxy.catalog.model import FIRST_NORMAL_OID
 from pgproxy.statements.lineage import builtins
 from pgproxy.statements.lineage.constants import constant_text, constant_texts
 from pgproxy.statements.lineage.entries import Scope
+from pgproxy.statements.lineage.failures import ERRORS
 from pgproxy.statements.lineage.flow import (
     NOTHING,
     NULL,
@@ -26,6 +27,7 @@ from pgproxy.statements.lineage.flow import (
     joined_sources,
     weakened,
 )
+from pgproxy.statements.lineage.json_steps import at_path, constant_steps
 from pgproxy.statements.lineage.refusals import refuse
 from pgproxy.statements.lineage.types import expression_type
 from pgproxy.statements.model import ColumnId, Form, Source, UseKind
@@ -55,6 +57,7 @@ _ANY_EXPRESSION: Final = frozenset(
     """.split()
 )
 """Expressions without a rule, or whose rule falls back on the general one."""
+_MAY_FAIL: Final = frozenset(("JSONBEHAVIOR", "JSONEXPR", "XMLEXPR"))
 _NO_EXPRESSION: Final = frozenset(("ALIAS", "JSONFORMAT", "JSONRETURNING", "SORTGROUPCLAUSE"))
 """Nodes inside expressions that hold none."""
 
@@ -132,7 +135,12 @@ class Expressions:
                 self._walk.functions.check_operator(oid)
         if node.tag == "MINMAXEXPR" and self._has_unknown_order(node["minmaxtype"]):
             self._walk.found_opaque("an order that is not built in")
-        return derived(*self.children(node, scope))
+        values = self.children(node, scope)
+        if node.tag in ("DISTINCTEXPR", "NULLIFEXPR", "SCALARARRAYOPEXPR"):
+            self._walk.failures.operator(node["opno"], node.nodes("args"), values, scope)
+        elif node.tag in _MAY_FAIL:
+            self._walk.failures.note(*values)
+        return derived(*values)
 
     def _has_unknown_order(self, type_oid: int) -> bool:
         """Greatest and least use the type's own comparison, which the tree does not name."""
@@ -211,6 +219,7 @@ class Expressions:
     ) -> Value:
         functions = self._walk.functions
         functions.check_call(oid, arguments, len(arguments))
+        self._walk.failures.call(oid, nodes, arguments, scope)
         name = functions.name(oid)
         if oid == builtins.STATEMENT_TEXTS:
             # In FROM its columns are told apart (`entries`); here it is one row.
@@ -219,7 +228,7 @@ class Expressions:
         if is_set:
             self._walk.predicates.use(derived(*arguments), UseKind.RANGE, "function")
         elif name in builtins.JSON_STEP and len(nodes) == 2:
-            return _at_path(arguments[0], _steps(nodes[1]), derived(*arguments))
+            return at_path(arguments[0], constant_steps(nodes[1]), derived(*arguments))
         elif node.get("funcformat") in (_EXPLICIT_CAST, _IMPLICIT_CAST) and arguments and not arguments[0].sources:
             is_same = node["funcformat"] == _IMPLICIT_CAST
             return arguments[0] if is_same else _of_unknown_text(arguments[0])
@@ -242,6 +251,9 @@ class Expressions:
                 values[entry["ressortgroupref"]] = argument
         direct = [self.value(item, scope) for item in node.nodes("aggdirectargs")]
         walk.functions.check_call(oid, [*arguments, *direct], len(arguments))
+        given = [entry["expr"] for entry in entries if not entry["resjunk"]]
+        walk.failures.call(oid, given, arguments, scope, is_aggregate=True)
+        walk.failures.note(*direct, is_aggregate=True)
         conditions: list[Value] = []
         if node["aggfilter"] is not None:
             conditions.append(walk.predicates.condition(node["aggfilter"], scope, "filter"))
@@ -283,6 +295,7 @@ class Expressions:
         window = self._walk.queries.window(scope, node["winref"])
         conditions = [self._walk.predicates.condition(node["aggfilter"], scope, "filter")]
         conditions.extend(self.value(item, scope) for item in node.nodes("runCondition"))
+        self._walk.failures.call(oid, node.nodes("args"), arguments, scope, is_aggregate=bool(node["winagg"]))
         name = self._walk.functions.name(oid)
         if name in builtins.SAME_VALUE_WINDOWS:
             first, *others = arguments
@@ -317,7 +330,7 @@ class Expressions:
         kind = node["subLinkType"]
         with self._walk.collecting() as uses:
             outputs = [output.value for output in self._walk.queries.select(node["subselect"], scope)]
-        implicit = influence_of(uses)
+        implicit = influence_of(use for use in uses if use.context not in ERRORS)
         if kind == _MULTI_EXPRESSION:
             scope.multi_assignments[node["subLinkId"]] = [influence(value, implicit) for value in outputs]
             return NOTHING
@@ -326,6 +339,7 @@ class Expressions:
         if kind == _EXPRESSION and len(outputs) == 1:
             return influence(outputs[0], implicit) if implicit.sources else outputs[0]
         if kind == _ARRAY and len(outputs) == 1:
+            self._walk.failures.array(node["subselect"].nodes("targetList"), outputs)
             return influence(derived(outputs[0]), implicit)
         if kind not in (_ALL, _ANY, _ROW_COMPARE):
             refuse("a subquery of unknown kind")
@@ -346,20 +360,15 @@ class Expressions:
         argument = self.value(node["arg"], scope)
         if not argument.sources:
             return argument
-        before, after = (
-            self.base_type(expression_type(node["arg"], self._walk.catalog)),
-            self.base_type(node["resulttype"]),
-        )
+        before, after = self._cast_types(node)
         if before == after or (before in _SAME_TEXT and after in _SAME_TEXT):
             return argument
         return derived(argument)
 
     def _to_domain(self, node: Node, scope: Scope) -> Value:
         argument = self.value(node["arg"], scope)
-        before, after = (
-            self.base_type(expression_type(node["arg"], self._walk.catalog)),
-            self.base_type(node["resulttype"]),
-        )
+        self._walk.failures.note(argument)
+        before, after = self._cast_types(node)
         return argument if before == after else derived(argument)
 
     def _via_text(self, node: Node, scope: Scope) -> Value:
@@ -367,8 +376,10 @@ class Expressions:
         argument = self.value(node["arg"], scope)
         if not argument.sources:
             return _of_unknown_text(argument)
-        is_text = self.base_type(node["resulttype"]) in _SAME_TEXT
-        return weakened(argument, Form.WHOLE) if is_text else derived(argument)
+        if self.base_type(node["resulttype"]) in _SAME_TEXT:
+            return weakened(argument, Form.WHOLE)
+        self._walk.failures.note(argument)
+        return derived(argument)
 
     def _convert_row(self, node: Node, scope: Scope) -> Value:
         # The row of a child as one of its parent: other attribute numbers, so what was known of them goes.
@@ -433,6 +444,8 @@ class Expressions:
 
     def _array(self, node: Node, scope: Scope) -> Value:
         values = [self.value(element, scope) for element in node.nodes("elements")]
+        if node["multidims"]:
+            self._walk.failures.note(*values)  # the dimensions of the parts must agree
         outcome = derived(*values)
         if not outcome.sources and all(value.constants is not None for value in values):
             return Value(constants=frozenset().union(*(value.constants or () for value in values)))
@@ -441,13 +454,15 @@ class Expressions:
     def _subscript(self, node: Node, scope: Scope) -> Value:
         everything = derived(*self.children(node, scope, ("refexpr",)), *self._assigned_container(node, scope))
         upper = node.nodes("refupperindexpr")
+        if node["refassgnexpr"] is not None:
+            self._walk.failures.note(everything)
         if node["refassgnexpr"] is not None or node.nodes("reflowerindexpr") or node["refexpr"] is None:
             return everything
         container = self.value(node["refexpr"], scope)
         if self.base_type(node["refcontainertype"]) == _JSONB:
-            steps = [step for index in upper for step in (_steps(index) or [""])]
-            known = all(_steps(index) is not None for index in upper)
-            return _at_path(container, steps if known else None, derived(container, everything))
+            steps = [step for index in upper for step in (constant_steps(index) or [""])]
+            known = all(constant_steps(index) is not None for index in upper)
+            return at_path(container, steps if known else None, derived(container, everything))
         return derived(container, everything)
 
     def _assigned_container(self, node: Node, scope: Scope) -> list[Value]:
@@ -458,6 +473,7 @@ class Expressions:
     def _json_constructor(self, node: Node, scope: Scope) -> Value:
         """JSON_OBJECT and the like: `coercion` works on the result of `func` or on the arguments."""
         made = derived(*self.children(node, scope, ("coercion",)))
+        self._walk.failures.note(made)
         if node["coercion"] is None:
             return made
         with self.placeholder(made):
@@ -467,31 +483,6 @@ class Expressions:
 _JSONB: Final = 3802
 
 
-def _steps(node: Any) -> list[str] | None:
-    """The constant steps of a path: a key, an index or a constant array of them; None if it is not constant."""
-    if not isinstance(node, Node):
-        return None
-    if node.tag == "CONST":
-        text = constant_text(node)
-        return [text] if text is not None else constant_texts(node)
-    if node.tag == "ARRAYEXPR":
-        steps = [_steps(item) for item in node.nodes("elements")]
-        return [step[0] for step in steps if step] if all(step and len(step) == 1 for step in steps) else None
-    if node.tag in ("RELABELTYPE", "COERCEVIAIO"):
-        return _steps(node["arg"])
-    return None
-
-
 def _of_unknown_text(value: Value) -> Value:
     """A constant under something that may change how it is written."""
     return Value(constants=None if value.constants is None else frozenset(), is_null=value.is_null)
-
-
-def _at_path(document: Value, steps: list[str] | None, otherwise: Value) -> Value:
-    """The part of a json document at a constant path."""
-    if not document.is_unchanged or not steps:
-        return otherwise
-    sources = frozenset(
-        Source(source.column, Form.DERIVED, (*(source.json_path or ()), *steps)) for source in document.sources
-    )
-    return Value(sources, is_unchanged=True)

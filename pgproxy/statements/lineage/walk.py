@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pgproxy.catalog.model import Catalog, Relation
 from pgproxy.statements.lineage.entries import Entries
 from pgproxy.statements.lineage.expressions import Expressions
+from pgproxy.statements.lineage.failures import Failures
 from pgproxy.statements.lineage.functions import Functions
 from pgproxy.statements.lineage.predicates import Predicates
 from pgproxy.statements.lineage.queries import Queries
@@ -33,6 +34,7 @@ class Walk:
         self.materialized: dict[ColumnId, frozenset[Source]] = {}
         self.is_read_only = True
         self.functions = Functions(self)
+        self.failures = Failures(self)
         self.entries = Entries(self)
         self.expressions = Expressions(self)
         self.predicates = Predicates(self)
