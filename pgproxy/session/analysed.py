@@ -218,13 +218,13 @@ class AnalysedSession:
             check_name(message.statement_name)
             raws = split(message.query)
         except SyntaxProblem:
-            self._forward_bad_parse(frame.data)
+            self._forward_bad_parse(message.statement_name, frame.data)
             return
         except ProxyError as error:
             self._refuse(error)
             return
         if len(raws) > 1:  # the server refuses these itself, with its own words
-            self._forward_bad_parse(frame.data)
+            self._forward_bad_parse(message.statement_name, frame.data)
             return
         if not raws:
             self._prepare(Prepared(message.statement_name, Verdict(None)), frame.data)
@@ -340,9 +340,11 @@ class AnalysedSession:
             if message.kind == "S":
                 prepared = self._statement(message.name)
                 described = Pending(Request.DESCRIBE_STATEMENT, prepared=prepared, verdict=prepared.verdict)
-            else:
+            elif message.name in self._portals or has_masks(self._context):
                 portal = self._portal(message.name)
                 described = Pending(Request.DESCRIBE_PORTAL, portal=portal, verdict=portal.verdict)
+            else:  # a cursor of DECLARE is a portal too, and only masks ask whose columns it shows
+                described = Pending(Request.DESCRIBE_PORTAL)
         except ProxyError as error:
             self._refuse(error)
             return
@@ -464,9 +466,8 @@ class AnalysedSession:
         try:
             script = [admit(raw, self._context) for raw in split(sql)]
         except SyntaxProblem:
-            parse = query.Parse("", sql, ()).encode()
-            self._ask(Pending(Request.PARSE, visible=False, then=self._unexpected_success), parse)
-            self._sync()
+            self._script = deque()  # whatever comes of it ends with a Sync of ours
+            self._forward_bad_parse("", query.Parse("", sql, ()).encode())
             return
         except ProxyError as error:
             self._refuse(error)
@@ -602,7 +603,7 @@ class AnalysedSession:
 
     def _catalog_read(self, gate: Gate) -> None:
         if len(gate.document) != 1:
-            self._refuse_parsed(gate, NotUnderstood("not provably safe: the catalog could not be read"))
+            self._refuse_parsed(gate.name, NotUnderstood("not provably safe: the catalog could not be read"))
             return
         value = results.only_value(gate.document[0])
         self._decide(gate, value.decode())
@@ -622,7 +623,7 @@ class AnalysedSession:
             if gate.row is not None:
                 check_origins(decision, gate.row, understanding.catalog, context.identity, rules)
         except ProxyError as error:
-            self._refuse_parsed(gate, error)
+            self._refuse_parsed(gate.name, error)
             return
         self._gate = None
         gate.resume(Verdict(gate.raw, decision, rules.version, understanding, gate.row, gate.parameter_types))
@@ -634,7 +635,7 @@ class AnalysedSession:
                 raise error
             admitted = admit_by_text(gate.raw, self._context)
         except ProxyError as refusal:
-            self._refuse_parsed(gate, refusal)
+            self._refuse_parsed(gate.name, refusal)
             return
         self._gate = None
         gate.resume(admitted.verdict(self._context.rules().version))
@@ -645,11 +646,11 @@ class AnalysedSession:
 
     # Refusing --------------------------------------------------------------------------------------------------
 
-    def _refuse_parsed(self, gate: Gate, error: ProxyError) -> None:
+    def _refuse_parsed(self, name: str, error: ProxyError) -> None:
         """Deny a statement that the server already prepared: it must not stay under its name."""
         self._gate = None
-        self._undecided.add(gate.name)
-        self._ask(Pending(Request.CLOSE, visible=False), query.Close("S", gate.name).encode())
+        self._undecided.add(name)
+        self._ask(Pending(Request.CLOSE, visible=False), query.Close("S", name).encode())
         in_script = self._script is not None
         self._script = None
         self._refuse(error)
@@ -666,10 +667,18 @@ class AnalysedSession:
             query.Describe("S", REFUSED_STATEMENT).encode() + query.Flush().encode(),
         )
 
-    def _forward_bad_parse(self, parse: bytes) -> None:
-        """Our grammar does not take it: the server says why. Nothing behind it runs before that."""
+    def _forward_bad_parse(self, name: str, parse: bytes) -> None:
+        """Our grammar does not take it: the server says why. Nothing behind it runs before that.
+
+        A server of another version may take it (15 has `PARTITION BY` any word, 18 has not): then the refusal is ours.
+        """
         self._enter(Phase.ANALYSING)
-        pending = Pending(Request.PARSE, visible=False, then=self._unexpected_success)
+        error = NotUnderstood(
+            "not provably safe: the server's grammar takes this statement and the proxy's does not",
+            detail="rule builtin.grammar",
+            hint="Syntax that the supported versions of PostgreSQL share would pass.",
+        )
+        pending = Pending(Request.PARSE, visible=False, then=lambda: self._refuse_parsed(name, error))
         self._ask(pending, parse + query.Flush().encode())
 
     def _statement(self, name: str) -> Prepared:

@@ -261,3 +261,48 @@ def test_what_was_asked_before_goodbye_is_answered(rules: Rules) -> None:
     assert transcript.client(query.Query("SHOW work_mem"), query.Terminate()) == ["→ Query", "→ Terminate"]
     assert transcript.server(results.CommandComplete("SHOW"), IDLE) == ["← CommandComplete", "← ReadyForQuery I"]
     assert named(transcript.session.upstream_gone()) == ["Close"]
+
+
+UNREAD = "CREATE TABLE parts (a int) PARTITION BY nonsense (a)"
+"""PostgreSQL 15 parses it; ours, of a newer version, does not."""
+
+
+def test_a_query_that_only_the_server_can_parse_is_refused_and_the_session_goes_on(rules: Rules) -> None:
+    transcript = Transcript(rules)
+    assert transcript.client(query.Query(UNREAD)) == ["→ Parse", "→ Flush"]
+    assert transcript.server(results.ParseComplete()) == ["→ Close", "→ Describe", "→ Flush", "→ Sync", "→ Close"]
+    assert transcript.server(results.CloseComplete(), refusal()) == ["← ERROR 42501"]
+    assert transcript.server(IDLE, results.CloseComplete()) == ["← ReadyForQuery I"]
+    assert transcript.client(query.Query(SQL)) == ["→ Parse", "→ Describe", "→ Flush"]
+
+
+def test_a_query_that_the_server_cannot_parse_either_is_told_in_its_words(rules: Rules) -> None:
+    transcript = Transcript(rules)
+    assert transcript.client(query.Query("SELEKT")) == ["→ Parse", "→ Flush"]
+    error = asynchronous.ErrorResponse.of("ERROR", "42601", 'syntax error at or near "SELEKT"')
+    assert transcript.server(error) == ["← ERROR 42601", "→ Sync"]
+    assert transcript.server(IDLE) == ["← ReadyForQuery I"]
+
+
+def test_a_parse_that_only_the_server_can_parse_keeps_no_name(rules: Rules) -> None:
+    transcript = Transcript(rules)
+    assert transcript.client(query.Parse("s", UNREAD), query.Bind("", "s"), SYNC) == ["→ Parse", "→ Flush"]
+    assert transcript.server(results.ParseComplete()) == ["→ Close", "→ Describe", "→ Flush", "→ Sync", "→ Close"]
+    assert transcript.server(results.CloseComplete(), refusal()) == ["← ERROR 42501"]
+    assert transcript.server(IDLE, results.CloseComplete()) == ["← ReadyForQuery I"]
+    assert transcript.client(query.Bind("", "s")) == ["→ Describe", "→ Flush"]
+    assert transcript.server(refusal()) == ["← ERROR 26000"]
+
+
+def test_a_cursor_of_declare_is_described_where_nothing_is_masked(tmp_path: Path) -> None:
+    file = tmp_path / "rules.yaml"
+    file.write_text("deny: [{name: no-replication, on: [replication]}]\n")
+    transcript = Transcript(load_rules(file))
+    assert transcript.client(query.Describe("P", "declared"), SYNC) == ["→ Describe", "→ Sync"]
+    assert transcript.server(ROW, IDLE) == ["← RowDescription", "← ReadyForQuery I"]
+
+
+def test_a_cursor_of_declare_is_unknown_where_something_is(rules: Rules) -> None:
+    transcript = Transcript(rules)
+    assert transcript.client(query.Describe("P", "declared")) == ["→ Describe", "→ Flush"]
+    assert transcript.server(refusal()) == ["← ERROR 34000"]
