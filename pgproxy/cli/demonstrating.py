@@ -5,6 +5,9 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import shlex
+import shutil
+import sys
 import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -13,7 +16,7 @@ from pathlib import Path
 import click
 
 from pgproxy import service
-from pgproxy.cli.options import clear_errors, fail, log_to_stderr
+from pgproxy.cli.options import clear_errors, fail, log_to_stderr, unread_config_option
 
 WELCOME = """
 A shop with 10,000 people runs behind the proxy. In another terminal:
@@ -22,14 +25,7 @@ A shop with 10,000 people runs behind the proxy. In another terminal:
 
 as an AI agent would, and try:
 
-  SELECT name, email, ssn, salary, birth_date FROM users ORDER BY id LIMIT 5;
-      names and addresses are invented, and the same ones every time; the last four digits of the ssn stay
-  SELECT u.email, count(*), sum(o.total) FROM orders o JOIN users u ON u.id = o.user_id GROUP BY u.email LIMIT 5;
-      ordinary analytics run; the mask follows the column through joins, views and drivers
-  SELECT upper(ssn) || salary FROM users LIMIT 3;
-      an expression over masked columns gives NULL, not a leak
-  SELECT name FROM users WHERE ssn = '123-45-6789';
-      refused, with the rule and what would pass
+{statements}
 
 What is stored, as a DBA sees it:
 
@@ -44,7 +40,12 @@ Rules: {rules} (kill -HUP {pid} reloads them). Health: http://{http}/healthz   C
 
 
 @click.command()
-@click.option("--check", is_flag=True, help="Drive the demo through real sockets, print what came back, and end.")
+@unread_config_option("the demo writes its own, pgproxy.yaml in its folder")
+@click.option(
+    "--check",
+    is_flag=True,
+    help="Drive a fresh demo through real sockets on free ports, say what came back, end: 0 if it is right, else 1.",
+)
 @click.option(
     "--port", type=click.IntRange(0, 65535), default=6543, show_default=True, help="Port of the proxy; 0: any."
 )
@@ -60,6 +61,7 @@ def demo(check: bool, port: int, http_port: int, folder: Path | None) -> None:
     \b
     Example:
       pgproxy demo --port 6543 --http-port 6580
+      pgproxy demo --check
     """
     try:
         from pgproxy.demo.cluster import ServerFailed
@@ -76,7 +78,7 @@ def demo(check: bool, port: int, http_port: int, folder: Path | None) -> None:
                 raise SystemExit(0 if passed else 1)
             service.run(_demo(folder or usual_directory(), port, http_port))
     except ServerFailed as error:
-        fail(f"error: {error}")
+        fail(f"error: {'; '.join(str(error).splitlines())}")
 
 
 @asynccontextmanager
@@ -95,6 +97,7 @@ async def _started(folder: Path, port: int, http_port: int) -> AsyncIterator[tup
 
 async def _demo(folder: Path, port: int, http_port: int) -> None:
     from pgproxy.demo import server as demo
+    from pgproxy.demo.shop import WORTH_TRYING
 
     click.echo("Starting PostgreSQL and loading the shop (some seconds the first time) …")
     async with _started(folder, port, http_port) as (running, configuration):
@@ -104,14 +107,23 @@ async def _demo(folder: Path, port: int, http_port: int) -> None:
             WELCOME.format(
                 agent=f"postgresql://{demo.AGENT}:{demo.AGENT_PASSWORD}@{address}/{demo.DATABASE}",
                 dba=f"postgresql://{demo.DBA}:{demo.DBA_PASSWORD}@{address}/{demo.DATABASE}",
-                command="pgproxy",
-                configuration=configuration,
+                statements="\n".join(f"  {sql};\n      {look_at}" for sql, look_at in WORTH_TRYING),
+                command=_this_command(),
+                configuration=shlex.quote(str(configuration)),
                 rules=configuration.parent / "rules.yaml",
                 pid=os.getpid(),
                 http=running.http,
             )
         )
         await running.until_stopped()
+
+
+def _this_command() -> str:
+    """What to type for this very program: from `make demo` it is not on the PATH."""
+    program = Path(sys.argv[0])
+    if program.name == "__main__.py":
+        return shlex.join([sys.executable, "-m", "pgproxy"])
+    return "pgproxy" if shutil.which("pgproxy") else shlex.quote(str(program))
 
 
 async def _check(folder: Path) -> bool:

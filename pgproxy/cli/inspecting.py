@@ -9,29 +9,27 @@ import click
 
 from pgproxy import service
 from pgproxy.cli.options import clear_errors, config_option, fail
-from pgproxy.config.problems import ProblemsFound
-from pgproxy.net.analysis import ServerError, SyntaxProblem
+from pgproxy.net.analysis import Explanation, ServerError, SyntaxProblem
 from pgproxy.policy.explain import as_dict, as_text
 
 
 @click.command()
 @config_option
-@click.option("--offline", is_flag=True, help="Do not ask the upstream.")
+@click.option("--offline", is_flag=True, help="Do not ask the upstream: the files alone.")
 @click.option("--strict", is_flag=True, help="Warnings fail too.")
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON object.")
 def check(config: Path, offline: bool, strict: bool, as_json: bool) -> None:
     """Check configuration and rules, and compare them with the upstream's schema.
 
-    Every problem in one run, each as FILE:LINE:COL: error|warning: message (suggestion). Exit 1 if there are any.
+    Every problem in one run, each on a line of stderr as FILE:LINE:COL: error|warning: message (suggestion). Exit 1 if
+    there is an error, with --strict also for a warning.
 
     \b
     Example:
       pgproxy check -c pgproxy.yaml
+      pgproxy check -c pgproxy.yaml --offline --strict
     """
-    try:
-        problems = service.run(service.check(service.load(config), offline=offline))
-    except ProblemsFound as found:
-        problems = list(found.problems)
+    problems = service.run(service.check(config, offline=offline))
     errors = [problem for problem in problems if problem.severity == "error" or strict]
     if as_json:
         click.echo(json.dumps({"problems": [problem.as_dict() for problem in problems]}, ensure_ascii=False))
@@ -46,13 +44,20 @@ def check(config: Path, offline: bool, strict: bool, as_json: bool) -> None:
 
 @click.command()
 @config_option
-@click.option("--as", "identity", required=True, metavar="IDENTITY", help="Whose rules apply.")
+@click.option(
+    "--as",
+    "identity",
+    required=True,
+    metavar="IDENTITY",
+    help='Whose rules apply: a name of the file, or any user where it has "*".',
+)
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON object.")
 @click.argument("sql")
 def explain(config: Path, identity: str, as_json: bool, sql: str) -> None:
     """Show the decision on a statement without running it.
 
-    Action, reasons, tables, and for each result column where it comes from and how it is masked.
+    Action, reasons, tables, for each result column where it comes from and how it is masked, and the stored columns
+    that are read and written. Exit 0 also for a statement that would be denied. Several statements: one answer each.
 
     \b
     Example:
@@ -60,15 +65,27 @@ def explain(config: Path, identity: str, as_json: bool, sql: str) -> None:
     """
     try:
         with clear_errors():
-            decisions = service.run(service.explain(service.load(config), identity, sql))
+            explanations = service.run(service.explain(service.load(config), identity, sql))
     except SyntaxProblem as problem:
         fail(f"error: {problem}")
     except ServerError as error:
         fail(f"error: {error.message} ({error.sqlstate})")
-    if not decisions:
+    if not explanations:
         fail("error: there is no statement in this text")
     if as_json:
-        documents = [as_dict(decision) for decision in decisions]
+        documents = [
+            {**as_dict(one.decision), "reads": list(one.reads), "writes": list(one.writes)} for one in explanations
+        ]
         click.echo(json.dumps(documents[0] if len(documents) == 1 else documents, ensure_ascii=False, indent=2))
     else:
-        click.echo("\n\n".join(as_text(decision) for decision in decisions))
+        click.echo("\n\n".join(_in_words(one) for one in explanations))
+
+
+def _in_words(explanation: Explanation) -> str:
+    shown = {name for column in explanation.decision.columns for name in column.lineage}
+    columns = (
+        ("also reads", [name for name in explanation.reads if name not in shown]),
+        ("writes", explanation.writes),
+    )
+    lines = [f"{what}: {', '.join(names)}" for what, names in columns if names]
+    return "\n".join([as_text(explanation.decision), *([""] if lines else []), *lines])

@@ -13,7 +13,7 @@ import click
 
 from pgproxy.config.problems import ProblemsFound
 from pgproxy.errors import ProxyError
-from pgproxy.service import CannotStart
+from pgproxy.service import CannotStart, UnknownIdentity
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -26,8 +26,21 @@ def config_option(command: Command) -> Command:
         type=click.Path(path_type=Path, dir_okay=False),
         default=Path("pgproxy.yaml"),
         show_default=True,
+        metavar="FILE",
         help="The configuration file.",
     )(command)
+
+
+def unread_config_option(why: str) -> Callable[[Command], Command]:
+    """`-c` of a command that needs no configuration: scripts may give it everywhere, and the help says the truth."""
+    return click.option(
+        "-c",
+        "--config",
+        type=click.Path(path_type=Path),
+        expose_value=False,
+        metavar="FILE",
+        help=f"Accepted as by every command, not read: {why}.",
+    )
 
 
 def log_to_stderr(level: int = logging.INFO) -> None:
@@ -50,7 +63,7 @@ def clear_errors() -> Iterator[None]:
         yield
     except ProblemsFound as found:
         fail(*(str(problem) for problem in found.problems))
-    except CannotStart as error:
+    except (CannotStart, UnknownIdentity) as error:
         fail(f"error: {error}")
     except ProxyError as error:
         fail(f"error: {error.message}" + (f": {error.detail}" if error.detail else ""))

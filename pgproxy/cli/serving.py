@@ -18,6 +18,9 @@ from pgproxy.cli.options import clear_errors, config_option, fail, log_to_stderr
 def serve(config: Path, workers: int) -> None:
     """Run the proxy until SIGTERM.
 
+    Prints one line, `ready listen=HOST:PORT http=HOST:PORT`, when it accepts connections; the log goes to stderr.
+    Without an http section HTTP listens on 127.0.0.1:6580, or on any free port where that one is taken.
+
     SIGTERM drains: running results are completed, then the process ends with 0. SIGHUP reloads the rules; a bad file is
     refused and the old rules stay.
 

@@ -47,6 +47,8 @@ class Reading:
     """None if there is any error."""
     rules: Path | None
     """Where the rules are, if the file says so: they can be checked in the same run."""
+    partial: Settings | None = None
+    """What could be read in spite of errors: to check more against, never to run with."""
 
 
 def load_settings(path: Path, environment: Mapping[str, str]) -> Settings:
@@ -66,7 +68,7 @@ def read_settings(path: Path, environment: Mapping[str, str]) -> Reading:
     problems = ProblemList()
     settings, rules = _read(path, environment, problems)
     found = ProblemsFound(problems).problems
-    return Reading(found, None if problems.has_errors else settings, rules)
+    return Reading(found, None if problems.has_errors else settings, rules, settings)
 
 
 def _read(path: Path, environment: Mapping[str, str], problems: ProblemList) -> tuple[Settings | None, Path | None]:

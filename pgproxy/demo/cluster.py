@@ -151,6 +151,7 @@ def start_cluster(
         ServerFailed
     """
     directory = directory.resolve()
+    _require_idle(directory)
     directory.mkdir(parents=True, exist_ok=True)
     account = UNPRIVILEGED_ACCOUNT if os.geteuid() == 0 else ""
     directory.chmod(0o700)
@@ -189,6 +190,20 @@ def start_cluster(
         if port is not None or attempt == 4 or "Address already in use" not in said:
             break
     raise ServerFailed(f"PostgreSQL does not start on port {chosen}: {said}")
+
+
+def _require_idle(directory: Path) -> None:
+    """Refuse a directory whose server runs, before anything of it is changed.
+
+    By its port, for the number in a pid file that was left behind may be another process by now.
+    """
+    try:
+        lines = (directory / "data" / "postmaster.pid").read_text().splitlines()
+        with socket.create_connection((HOST, int(lines[3])), timeout=1.0):
+            pass
+    except (OSError, IndexError, ValueError):
+        return
+    raise ServerFailed(f"a server runs in {directory} already (process {lines[0]}): end it, or choose another folder")
 
 
 def _make(data: Path, binaries: Path, account: str) -> None:

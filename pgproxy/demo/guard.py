@@ -30,8 +30,8 @@ def is_alive(process_id: int) -> bool:
     return True
 
 
-def is_ready(data: Path) -> bool:
-    """Whether the server says so in the last line of its pid file.
+def is_ready(data: Path, process_id: int) -> bool:
+    """Whether this server says so in its pid file; another's may be there, which it is about to complain about.
 
     Source: PostgreSQL `src/include/utils/pidfile.h`.
     """
@@ -39,7 +39,7 @@ def is_ready(data: Path) -> bool:
         lines = (data / "postmaster.pid").read_text().splitlines()
     except FileNotFoundError:
         return False
-    return len(lines) >= 8 and lines[7].strip() == "ready"
+    return len(lines) >= 8 and lines[0].strip() == str(process_id) and lines[7].strip() == "ready"
 
 
 def launch(account: str, command: list[str]) -> subprocess.Popen[bytes]:
@@ -66,7 +66,7 @@ def stop(server: subprocess.Popen[bytes]) -> None:
 def wait_until_ready(server: subprocess.Popen[bytes], data: Path) -> bool:
     deadline = time.monotonic() + READY_SECONDS
     while server.poll() is None and time.monotonic() < deadline:
-        if is_ready(data):
+        if is_ready(data, server.pid):
             return True
         time.sleep(0.02)
     return False

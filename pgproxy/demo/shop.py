@@ -84,8 +84,8 @@ WORTH_TRYING: Final = (
         "a view opens no way round: the same person has the same made-up address here, and the totals are exact",
     ),
     (
-        "SELECT notes, profile->'plan' AS plan FROM users WHERE notes IS NOT NULL LIMIT 5",
-        "free text stays readable without the addresses and numbers in it; inside JSON only some paths are masked",
+        "SELECT name FROM users WHERE ssn = '123-45-6789'",
+        "refused: rows found by a secret would tell it; the error names the rule and what would pass",
     ),
 )
 """Statements for a first look, each with what to look at."""

@@ -5,6 +5,10 @@ For `explain`, `check` and the shared catalog. A statement is parsed and describ
 
 from __future__ import annotations
 
+import os
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
 import asyncpg
 
 from pgproxy.catalog.model import Catalog
@@ -12,7 +16,6 @@ from pgproxy.catalog.queries import CATALOG_QUERY
 from pgproxy.catalog.reading import load_catalog
 from pgproxy.config.settings import Credentials, Upstream
 from pgproxy.errors import NotUnderstood, ProxyError, UpstreamUnreachable
-from pgproxy.login.identity import Identity
 from pgproxy.login.verifiers import KeyCache
 from pgproxy.net.link import Link
 from pgproxy.net.tls import upstream_context
@@ -20,13 +23,15 @@ from pgproxy.net.upstream import UpstreamConnector
 from pgproxy.net.upstream_login import UpstreamRefused, UpstreamSession, log_in
 from pgproxy.policy.decide import decide, decide_utility
 from pgproxy.policy.decision import Action, Decision, Reason
-from pgproxy.policy.rules import Rules
+from pgproxy.policy.subject import is_transparent
+from pgproxy.session.admission import admit, has_masks
+from pgproxy.session.context import SessionContext
 from pgproxy.session.notices import is_tree, tree_text
 from pgproxy.session.opening import ANALYSIS_SETTINGS
-from pgproxy.session.understanding import announced, understand
+from pgproxy.session.understanding import Understanding, announced, check_origins, understand
 from pgproxy.statements.facts import read_facts
 from pgproxy.statements.grammar import SyntaxProblem, check_identifiers, split
-from pgproxy.statements.model import Handling, RawStatement
+from pgproxy.statements.model import ColumnId, Handling, RawStatement
 from pgproxy.wire import asynchronous, query, results, startup
 
 STATEMENT = "_pgproxy_explain"
@@ -42,26 +47,72 @@ async def read_catalog(upstream: Upstream, database: str) -> Catalog:
         UpstreamUnreachable (08006): with why.
     """
     try:
-        connection = await _asyncpg(upstream, database)
+        connection = await _asyncpg(upstream, upstream.credentials, database)
         try:
             return await load_catalog(connection)
         finally:
             connection.terminate()  # nothing is left to say, and a close would wait for the server
     except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
-        text = str(error) if isinstance(error, asyncpg.PostgresError) else type(error).__name__
         raise UpstreamUnreachable(
-            f'the catalog of database "{database}" cannot be read as role "{upstream.credentials.user}"', detail=text
+            f'the catalog of database "{database}" cannot be read as role "{upstream.credentials.user}"',
+            detail=_reason(error, upstream),
         ) from None
 
 
-async def _asyncpg(upstream: Upstream, database: str) -> asyncpg.Connection:
+@dataclass(frozen=True, slots=True)
+class LogLevel:
+    """`log_min_messages` as the sessions of a role have it."""
+
+    level: str
+    role: str
+    """Quoted where SQL needs it."""
+
+    @property
+    def is_quiet(self) -> bool:
+        """Whether the analysed trees stay out of the server's log: they are sent at LOG, and only these are above it.
+
+        Source: PostgreSQL documentation, 19.8.2, table "Message Severity Levels".
+        """
+        return self.level in ("fatal", "panic")
+
+
+async def read_log_level(upstream: Upstream, role: Credentials, database: str) -> LogLevel:
+    """What goes to the server's log when this role works.
+
+    Raises:
+        UpstreamUnreachable (08006): with why.
+    """
+    try:
+        connection = await _asyncpg(upstream, role, database)
+        try:
+            row = await connection.fetchrow("SELECT current_setting('log_min_messages'), quote_ident(session_user)")
+        finally:
+            connection.terminate()
+    except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        raise UpstreamUnreachable(f'role "{role.user}" cannot log in', detail=_reason(error, upstream)) from None
+    return LogLevel(row[0], row[1])
+
+
+def _reason(error: Exception, upstream: Upstream) -> str:
+    """One line, for an operator."""
+    if isinstance(error, asyncpg.PostgresError):
+        return " ".join(str(error.args[0] if error.args else type(error).__name__).split())
+    place = f"{upstream.host}:{upstream.port}"
+    if isinstance(error, TimeoutError):
+        return f"no answer from {place} in time"
+    if isinstance(error, OSError) and error.errno is not None and error.errno > 0:
+        return f"{place}: {os.strerror(error.errno)}"
+    return f"{place}: {type(error).__name__}"
+
+
+async def _asyncpg(upstream: Upstream, role: Credentials, database: str) -> asyncpg.Connection:
     mode = upstream.sslmode
     context = False if mode == "disable" else mode if mode in ("allow", "prefer") else upstream_context(upstream)
     return await asyncpg.connect(
         host=upstream.host,
         port=upstream.port,
-        user=upstream.credentials.user,
-        password=upstream.credentials.password,
+        user=role.user,
+        password=role.password,
         database=database,
         ssl=context,
         timeout=upstream.connect_timeout_seconds,
@@ -70,14 +121,21 @@ async def _asyncpg(upstream: Upstream, database: str) -> asyncpg.Connection:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """A decision, and the stored columns behind it as "schema.table.column" (a whole row: "schema.table.*"), sorted."""
+
+    decision: Decision
+    reads: tuple[str, ...] = ()
+    writes: tuple[str, ...] = ()
+
+
 class Explainer:
     """Decides statements of one identity without running them. Use as an async context manager."""
 
-    def __init__(
-        self, upstream: Upstream, role: Credentials, identity: Identity, rules: Rules, catalog: Catalog
-    ) -> None:
-        self._upstream, self._role = upstream, role
-        self._identity, self._rules, self._catalog = identity, rules, catalog
+    def __init__(self, upstream: Upstream, role: Credentials, context: SessionContext) -> None:
+        self._upstream, self._role, self._context = upstream, role, context
+        self._identity, self._rules, self._catalog = context.identity, context.rules(), context.catalog()
         self._session: UpstreamSession | None = None
 
     async def __aenter__(self) -> Explainer:
@@ -97,26 +155,52 @@ class Explainer:
         if self._session is not None:
             self._session.link.close()
 
-    async def explain(self, sql: str) -> list[Decision]:
-        """One decision for each statement of the text. Raises SyntaxProblem, ServerError."""
+    async def explain(self, sql: str) -> list[Explanation]:
+        """One for each statement of the text. Raises SyntaxProblem, ServerError."""
         return [await self._explain_one(raw) for raw in split(sql)]
 
-    async def _explain_one(self, raw: RawStatement) -> Decision:
+    async def _explain_one(self, raw: RawStatement) -> Explanation:
+        """The way of `session.analysed`, but that a refusal is a decision with all its reasons."""
+        by_text = decide_utility(raw, read_facts(raw), self._identity, self._rules)
+        if is_transparent(self._identity, self._rules):
+            return await self._analysed_or(raw, lambda _: by_text) if _has_tree(raw) else Explanation(by_text)
         try:
-            check_identifiers(raw)
-            if raw.handling is not Handling.ANALYSE:
-                decision = decide_utility(raw, read_facts(raw), self._identity, self._rules)
-                if decision.action is Action.ALLOW and raw.handling is Handling.REFUSE:
-                    raise NotUnderstood(raw.refusal, detail=f"rule builtin.{raw.statement_class}", hint=raw.hint)
-                return decision
-            return await self._analyse(raw)
+            admitted = admit(raw, self._context)
         except ProxyError as error:
-            rule = error.detail.removeprefix("rule ") or "builtin"
-            return Decision(Action.DENY, (Reason(rule, error.message, hint=error.hint),))
+            decided = by_text.reasons and by_text.action is not Action.ALLOW
+            is_by_text = decided and error.detail == f"rule {by_text.reasons[0].rule}"
+            return Explanation(by_text if is_by_text else _denial(error, by_text.tables))
+        if not admitted.is_analysed:
+            return Explanation(by_text)
+        if has_masks(self._context):
+            return await self._analysed_or(raw, lambda error: _denial(error, by_text.tables))
+        return await self._analysed_or(raw, lambda _: by_text)
 
-    async def _analyse(self, raw: RawStatement) -> Decision:
+    async def _analysed_or(self, raw: RawStatement, otherwise: Callable[[ProxyError], Decision]) -> Explanation:
+        """The decision by the server's tree; `otherwise` for what cannot be understood completely."""
+        try:
+            understanding, row = await self._understand(raw)
+        except NotUnderstood as error:
+            return Explanation(otherwise(error))
+        lineage, catalog = understanding.lineage, understanding.catalog
+        read = {source.column for output in lineage.outputs for source in output.sources}
+        read.update(use.column for use in lineage.uses)
+        read.update(source.column for write in lineage.writes for source in write.sources)
+        reads = _names(read, catalog)
+        writes = _names((write.target for write in lineage.writes), catalog)
+        try:
+            decision = decide(understanding.facts, lineage, self._identity, self._rules, catalog)
+            if row is not None and decision.action is Action.ALLOW:
+                check_origins(decision, row, catalog, self._identity, self._rules)
+        except ProxyError as error:
+            decision = _denial(error, ())
+        return Explanation(decision, reads, writes)
+
+    async def _understand(self, raw: RawStatement) -> tuple[Understanding, results.RowDescription | None]:
         trees, types, row, _ = await self._ask(
-            query.Parse(STATEMENT, raw.text, ()).encode() + query.Describe("S", STATEMENT).encode()
+            query.Close("S", STATEMENT).encode()
+            + query.Parse(STATEMENT, raw.text, ()).encode()
+            + query.Describe("S", STATEMENT).encode()
         )
         announcement = announced(trees, types, row, self._catalog.server_version)
         reached = announcement.reached
@@ -127,11 +211,9 @@ class Explainer:
             + query.Parse(CATALOG_STATEMENT, CATALOG_QUERY, ()).encode()
             + query.Bind("", CATALOG_STATEMENT, (), arrays, ()).encode()
             + query.Execute("", 0).encode()
-            + query.Close("S", STATEMENT).encode()
         )
         document = results.only_value(rows[0]).decode()
-        understanding = understand(raw, announcement, types, row, self._catalog, document)
-        return decide(understanding.facts, understanding.lineage, self._identity, self._rules, understanding.catalog)
+        return understand(raw, announcement, types, row, self._catalog, document), row
 
     async def _ask(
         self, requests: bytes
@@ -170,6 +252,31 @@ class Explainer:
         return self._session
 
 
+def _has_tree(raw: RawStatement) -> bool:
+    try:
+        check_identifiers(raw)
+    except NotUnderstood:
+        return False
+    return raw.handling is Handling.ANALYSE
+
+
+def _denial(error: ProxyError, tables: tuple[str, ...]) -> Decision:
+    """What the client would be told, as a decision."""
+    rule, _, more = error.detail.removeprefix("rule ").partition(": ")
+    text = f"{error.message} ({more})" if more else error.message
+    return Decision(Action.DENY, (Reason(rule or "builtin", text, hint=error.hint),), tables=tables)
+
+
+def _names(columns: Iterable[ColumnId], catalog: Catalog) -> tuple[str, ...]:
+    names: set[str] = set()
+    for column in columns:
+        relation = catalog.relations.get(column.relation)
+        if relation is not None:
+            found = relation.column(column.attnum)
+            names.add(f"{relation.qualified_name}.{found.name if found is not None else '*'}")
+    return tuple(sorted(names))
+
+
 class ServerError(Exception):
     """The server refused to parse the statement: its own message and SQLSTATE."""
 
@@ -179,4 +286,12 @@ class ServerError(Exception):
         self.sqlstate = sqlstate
 
 
-__all__ = ["Explainer", "ServerError", "SyntaxProblem", "read_catalog"]
+__all__ = [
+    "Explainer",
+    "Explanation",
+    "LogLevel",
+    "ServerError",
+    "SyntaxProblem",
+    "read_catalog",
+    "read_log_level",
+]

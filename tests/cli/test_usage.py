@@ -1,0 +1,67 @@
+"""What holds for every command: help, `-c`, bad usage; and `keygen`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from pgproxy.cli import main
+from pgproxy.config.scalars import parse_masking_key
+from tests.cli.command import MODULE, SCRIPT, pgproxy
+
+COMMANDS = sorted(main.commands)
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_help_shows_an_example_with_its_command_line(name: str) -> None:
+    ended = CliRunner().invoke(main, [name, "--help"])
+    assert ended.exit_code == 0
+    assert f"Example:\n    pgproxy {name}" in ended.output or f"=$(pgproxy {name})" in ended.output
+    assert "-c, --config FILE" in ended.output
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["nonsense"],
+        *([name, "--no-such-option"] for name in COMMANDS),
+        *([name, "too", "many", "arguments"] for name in COMMANDS),
+        ["serve", "--workers", "0"],
+        ["serve", "--workers", "many"],
+        ["explain", "select 1"],
+        ["explain", "--as", "agent"],
+        ["demo", "--port", "65536"],
+        ["serve", "-c", "."],
+    ],
+    ids=" ".join,
+)
+def test_bad_usage_ends_with_2(arguments: list[str]) -> None:
+    ended = CliRunner().invoke(main, arguments)
+    assert ended.exit_code == 2
+    assert ended.stdout == ""
+
+
+@pytest.mark.parametrize(
+    "command", [("serve",), ("check",), ("explain", "--as", "agent", "select 1")], ids=lambda c: c[0]
+)
+def test_a_missing_configuration_is_one_line(command: tuple[str, ...], tmp_path: Path) -> None:
+    ended = pgproxy(*command, "-c", "none.yaml", folder=tmp_path)
+    assert (ended.code, ended.out) == (1, "")
+    assert ended.err == ["none.yaml:1:1: error: cannot be read: No such file or directory"]
+
+
+def test_the_default_configuration_is_in_the_working_directory(tmp_path: Path) -> None:
+    assert pgproxy("check", folder=tmp_path).err[0].startswith("pgproxy.yaml:1:1: error: cannot be read")
+
+
+@pytest.mark.parametrize("program", [MODULE, SCRIPT], ids=["python -m pgproxy", "pgproxy"])
+def test_keygen_prints_a_key(program: tuple[str, ...], tmp_path: Path) -> None:
+    plain = pgproxy("keygen", "-c", "any.yaml", program=program, folder=tmp_path)
+    as_json = pgproxy("keygen", "--json", program=program)
+    assert plain.code == as_json.code == 0
+    keys = [plain.out.removesuffix("\n"), json.loads(as_json.out)["masking_key"]]
+    assert [len(parse_masking_key(key)) for key in keys] == [32, 32]
+    assert keys[0] != keys[1]
