@@ -294,10 +294,26 @@ def test_a_parse_that_only_the_server_can_parse_keeps_no_name(rules: Rules) -> N
     assert transcript.server(refusal()) == ["← ERROR 26000"]
 
 
-def test_a_cursor_of_declare_is_described_where_nothing_is_masked(tmp_path: Path) -> None:
+@pytest.fixture
+def rules_without_masks(tmp_path: Path) -> Rules:
     file = tmp_path / "rules.yaml"
     file.write_text("deny: [{name: no-replication, on: [replication]}]\n")
-    transcript = Transcript(load_rules(file))
+    return load_rules(file)
+
+
+def test_row_security_is_free_where_nothing_is_masked(rules_without_masks: Rules) -> None:
+    transcript = Transcript(rules_without_masks)
+    assert transcript.client(query.Query("SET row_security = off")) == ["→ Query"]
+
+
+def test_row_security_stays_on_where_something_is_masked(rules: Rules) -> None:
+    transcript = Transcript(rules)
+    assert transcript.client(query.Query("SET row_security = off")) == ["→ Describe", "→ Flush", "→ Sync"]
+    assert transcript.server(refusal()) == ["← ERROR 42501"]
+
+
+def test_a_cursor_of_declare_is_described_where_nothing_is_masked(rules_without_masks: Rules) -> None:
+    transcript = Transcript(rules_without_masks)
     assert transcript.client(query.Describe("P", "declared"), SYNC) == ["→ Describe", "→ Sync"]
     assert transcript.server(ROW, IDLE) == ["← RowDescription", "← ReadyForQuery I"]
 
