@@ -37,6 +37,12 @@ class Admitted:
         """The server's tree decides; else the text has decided."""
         return self.decision is None
 
+    @property
+    def is_plain(self) -> bool:
+        """May be forwarded as it stands in the client's text: the text alone has decided."""
+        is_by_text = self.raw.handling not in (Handling.WRAP, Handling.FETCH)
+        return is_by_text and not self.is_analysed and self.sql == self.raw.text
+
     def verdict(self, rules_version: str) -> Verdict:
         """Of a statement without a tree."""
         return Verdict(
@@ -80,7 +86,9 @@ def admit(raw: RawStatement, context: SessionContext) -> Admitted:
             return Admitted(raw, f"SET {scope}{LEVEL_SETTING} = '{level}'", decision, kept_level=level)
     if raw.handling is Handling.SHOW and setting is not None and setting.name == KEPT:
         return Admitted(raw, f"SHOW {LEVEL_SETTING}", decision, passes_rows=True, renames=KEPT)
-    return Admitted(raw, raw.text, decision, passes_rows=not is_masked or raw.handling is Handling.SHOW)
+    decided_later = raw.handling in (Handling.WRAP, Handling.FETCH)
+    passes_rows = raw.handling is Handling.SHOW or (not is_masked and not decided_later)
+    return Admitted(raw, raw.text, decision, passes_rows=passes_rows)
 
 
 def admit_by_text(raw: RawStatement, context: SessionContext) -> Admitted:

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from pgproxy.catalog.queries import CATALOG_QUERY
 from pgproxy.errors import (
@@ -37,7 +37,7 @@ from pgproxy.session.formats import FORMATS_QUERY, ReportedFormats
 from pgproxy.session.notices import KeptLevel, is_tree, tree_text
 from pgproxy.session.pending import Pending, PendingQueue, Request
 from pgproxy.session.phases import TRANSITIONS, Phase
-from pgproxy.session.prepared import RESERVED_PREFIX, Portal, Prepared, Verdict
+from pgproxy.session.prepared import RESERVED_PREFIX, Cursor, Portal, Prepared, Verdict
 from pgproxy.session.redaction import is_harmless, redacted
 from pgproxy.session.replies import error_response
 from pgproxy.session.understanding import (
@@ -93,6 +93,7 @@ class AnalysedSession:
         self._pending = PendingQueue()
         self._statements: dict[str, Prepared] = {}
         self._portals: dict[str, Portal] = {}
+        self._cursors: dict[str, Cursor] = {}
         self._gate: Gate | None = None
         self._undecided: set[str] = set()
         """Statements that the server has and nobody allowed: closed behind the next Sync."""
@@ -180,6 +181,11 @@ class AnalysedSession:
         return self._take()
 
     @property
+    def _waits_for_cursor(self) -> bool:
+        """A FETCH stands first in the inbox and everything before it has been answered."""
+        return self.phase is Phase.RUNNING and self._script is None and len(self._pending) == 0
+
+    @property
     def is_busy(self) -> bool:
         """A statement of the client is under way upstream."""
         return len(self._pending) > 0
@@ -190,7 +196,7 @@ class AnalysedSession:
         while (
             self._inbox
             and not self._said_goodbye
-            and (self.phase in (Phase.READY, Phase.DISCARDING) or self._copies_in)
+            and (self.phase in (Phase.READY, Phase.DISCARDING) or self._copies_in or self._waits_for_cursor)
         ):
             frame = self._inbox.popleft()
             self._inbox_bytes -= len(frame.data)
@@ -242,7 +248,8 @@ class AnalysedSession:
         sent = frame.data
         if admitted.sql != raw.text:
             sent = query.Parse(message.statement_name, admitted.sql, message.parameter_type_oids).encode()
-        self._prepare(Prepared(message.statement_name, admitted.verdict(self._context.rules().version)), sent)
+        verdict = replace(admitted.verdict(self._context.rules().version), parameter_types=message.parameter_type_oids)
+        self._prepare(Prepared(message.statement_name, verdict), sent)
 
     def _prepare(self, prepared: Prepared, parse: bytes) -> None:
         """A statement without a tree: its name counts when the server says ParseComplete."""
@@ -330,6 +337,7 @@ class AnalysedSession:
 
     def _bound(self, portal: Portal) -> None:
         self._portals[portal.name] = portal
+        self._cursors.pop(portal.name, None)
         self._send_client(results.BindComplete().encode())
         self._enter(Phase.READY)
 
@@ -359,8 +367,57 @@ class AnalysedSession:
         except ProxyError as error:
             self._refuse(error)
             return
+        is_fetch = portal.verdict.raw is not None and portal.verdict.raw.handling is Handling.FETCH
+        if self._pending.declares_cursor or (is_fetch and len(self._pending)):
+            # Portals and cursors share one name space: who has the name is known when what is before has been answered.
+            self._inbox.appendleft(frame)
+            self._inbox_bytes += len(frame.data)
+            self._enter(Phase.RUNNING)
+            self._send_upstream(query.Flush().encode())
+            return
+        self._when_executable(portal, lambda: self._execute_portal(portal, frame.data))
+
+    def _execute_portal(self, portal: Portal, sent: bytes) -> None:
         verdict = portal.verdict
-        self._execute(portal, frame.data, lambda: self._executed(verdict))
+
+        def then() -> None:
+            self._executed(verdict)
+            self._declared(portal)
+
+        self._execute(portal, sent, then)
+        self._enter(Phase.READY)
+
+    def _when_executable(self, portal: Portal, then: Callable[[], None]) -> None:
+        """EXPLAIN and DECLARE: analyse what is inside, in the same transaction, just before it runs; the locks of that
+        analysis keep its meaning. FETCH: find what its cursor was decided under.
+
+        The server announces nothing for these when they run, so no earlier decision counts.
+        """
+        verdict, raw = portal.verdict, portal.verdict.raw
+        if raw is None or raw.handling not in (Handling.WRAP, Handling.FETCH):
+            then()
+            return
+        if raw.handling is Handling.FETCH:
+            cursor = self._cursors.get(raw.cursor) or self._portals.get(raw.cursor)
+            try:
+                if cursor is None:
+                    raise UnknownPortal(f'cursor "{raw.cursor}" does not exist')
+                portal.verdict = verdict.reading(self._current(cursor.verdict))
+            except ProxyError as error:
+                self._refuse_here(error)
+                return
+            then()
+            return
+        assert raw.inner is not None
+
+        def allowed(inner: Verdict) -> None:
+            portal.verdict = verdict.around(inner)
+            portal.inner = inner
+            then()
+
+        self._ask(Pending(Request.CLOSE, visible=False), query.Close("S", CHECK_STATEMENT).encode())
+        parse = query.Parse(CHECK_STATEMENT, raw.inner.text, verdict.parameter_types).encode()
+        self._analyse(raw.inner, CHECK_STATEMENT, parse, allowed)
 
     def _execute(self, portal: Portal, sent: bytes, then: Callable[[], None]) -> None:
         verdict = portal.verdict
@@ -368,7 +425,13 @@ class AnalysedSession:
         self._formats.executes(verdict)  # already now: what follows in the pipeline is planned before this completes
         portal.plan = verdict.plan(portal.result_formats, self._context.keys, self._formats.now())
         pending = Pending(
-            Request.EXECUTE, portal=portal, verdict=verdict, plan=portal.plan, then=then, may_copy=verdict.may_copy
+            Request.EXECUTE,
+            portal=portal,
+            verdict=verdict,
+            plan=portal.plan,
+            then=then,
+            may_copy=verdict.may_copy,
+            declares_cursor=verdict.is_wrapper,
         )
         self._ask(pending, sent)
 
@@ -378,6 +441,13 @@ class AnalysedSession:
             self._level.set(verdict.kept_level, is_local=raw.setting.is_local)
         if raw is not None:
             self._note_executed(raw)
+
+    def _declared(self, portal: Portal) -> None:
+        """A cursor was made: portals and cursors share one name space."""
+        raw = portal.verdict.raw
+        if raw is not None and raw.handling is Handling.WRAP and raw.cursor and portal.inner is not None:
+            self._portals.pop(raw.cursor, None)
+            self._cursors[raw.cursor] = Cursor(portal.inner, raw.is_held)
 
     def _note_executed(self, raw: RawStatement) -> None:
         if raw.forgets_statements:
@@ -474,7 +544,7 @@ class AnalysedSession:
             self._enter(Phase.READY)
             self._sync()
             return
-        is_plain = all(not item.is_analysed and item.sql == item.raw.text for item in script)
+        is_plain = all(item.is_plain for item in script)
         if is_plain:
             self._forward_query(script, frame.data)
             return
@@ -514,11 +584,15 @@ class AnalysedSession:
         self._bind(portal, query.Bind("", "", (), (), ()).encode(), self._execute_unnamed)
 
     def _execute_unnamed(self, portal: Portal) -> None:
+        self._when_executable(portal, lambda: self._execute_executable(portal))
+
+    def _execute_executable(self, portal: Portal) -> None:
         verdict = portal.verdict
         self._enter(Phase.RUNNING)
-        if verdict.row is not None:
+        is_fetch = verdict.raw is not None and verdict.raw.handling is Handling.FETCH
+        if verdict.row is not None and not is_fetch:
             self._send_client(verdict.row.encode())
-        elif not verdict.is_analysed:
+        elif is_fetch or not verdict.is_analysed:
             describe = query.Describe("P", "").encode()
             self._ask(Pending(Request.DESCRIBE_PORTAL, verdict=verdict, is_simple=True), describe)
 
@@ -526,12 +600,18 @@ class AnalysedSession:
 
             def then() -> None:
                 self._executed(verdict)
+                self._declared(portal)
                 self._next_statement()
 
             self._execute(portal, query.Execute("", 0).encode() + query.Flush().encode(), then)
             return
         self._script = None
-        self._execute(portal, query.Execute("", 0).encode(), lambda: self._executed(verdict))
+
+        def last() -> None:
+            self._executed(verdict)
+            self._declared(portal)
+
+        self._execute(portal, query.Execute("", 0).encode(), last)
         self._sync()
         self._enter(Phase.READY)
 
@@ -651,6 +731,10 @@ class AnalysedSession:
         self._gate = None
         self._undecided.add(name)
         self._ask(Pending(Request.CLOSE, visible=False), query.Close("S", name).encode())
+        self._refuse_here(error)
+
+    def _refuse_here(self, error: ProxyError) -> None:
+        """Deny where a simple Query may be under way, whose Sync is ours."""
         in_script = self._script is not None
         self._script = None
         self._refuse(error)
@@ -692,9 +776,12 @@ class AnalysedSession:
     def _portal(self, name: str) -> Portal:
         """Raises UnknownPortal."""
         portal = self._portals.get(name)
-        if portal is None:
+        if portal is not None:
+            return portal
+        cursor = self._cursors.get(name)
+        if cursor is None:
             raise UnknownPortal(f'portal "{name}" does not exist')
-        return portal
+        return Portal(name, Prepared("", cursor.verdict), cursor.verdict)
 
     def _unexpected_success(self) -> None:
         raise MalformedMessage("the server accepted what could not be analysed; the connection is closed")
@@ -855,6 +942,7 @@ class AnalysedSession:
         self._formats.ready(self._status)
         if self._status == "I":
             self._portals.clear()
+            self._cursors = {name: cursor for name, cursor in self._cursors.items() if cursor.is_held}
             self._redacting = self._pending.redacts
         self._level.transaction(self._status)
         self._send_client(run.data)

@@ -50,6 +50,8 @@ class Pending:
     """REFUSAL, or the proxy's own request: what the client is told when the server refuses it."""
     rows: list[bytes] | None = None
     """Where the DataRow frames of the proxy's own Execute are collected."""
+    declares_cursor: bool = False
+    """A name of the portals and cursors may change hands when this completes."""
     is_redacted: bool = False
     """QUERY: errors of one of its statements may carry a masked value."""
     commands: deque[RawStatement] | None = None
@@ -92,6 +94,10 @@ class PendingQueue:
     def redacts(self) -> bool:
         """Errors of a request that is under way may carry a masked value."""
         return any(one.redacts for one in self._queue)
+
+    @property
+    def declares_cursor(self) -> bool:
+        return any(one.declares_cursor for one in self._queue)
 
     @property
     def needs_whole_rows(self) -> bool:

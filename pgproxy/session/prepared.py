@@ -56,6 +56,20 @@ class Verdict:
         return self.understanding is not None
 
     @property
+    def is_wrapper(self) -> bool:
+        """EXPLAIN or DECLARE: the statement inside is analysed for each execution."""
+        return self.raw is not None and self.raw.inner is not None
+
+    def around(self, inner: Verdict) -> Verdict:
+        """This EXPLAIN or DECLARE for one execution: its result is no data, its errors are those of what is inside."""
+        decision = None if inner.decision is None else replace(inner.decision, columns=())
+        return replace(self, decision=decision, passes_rows=True)
+
+    def reading(self, cursor: Verdict) -> Verdict:
+        """This FETCH or MOVE of a cursor that was declared or bound under that verdict."""
+        return replace(cursor, raw=self.raw)
+
+    @property
     def redacts(self) -> bool:
         return self.decision is not None and self.decision.redacts_errors
 
@@ -80,8 +94,8 @@ class Verdict:
             decision = decision_for(self.understanding, identity, rules)
         else:
             decision = decision_for_utility(self.raw, identity, rules)
-            is_show = self.raw.handling is Handling.SHOW
-            if self.passes_rows and not is_show and subject_of(identity, rules).masks:
+            needs_no_tree = self.raw.handling in (Handling.SHOW, Handling.WRAP, Handling.FETCH)
+            if self.passes_rows and not needs_no_tree and subject_of(identity, rules).masks:
                 raise NotUnderstood(
                     "this statement was prepared under other rules and was not analysed",
                     detail="rule builtin.rules_changed",
@@ -122,3 +136,14 @@ class Portal:
     result_formats: tuple[int, ...] = ()
     plan: MaskPlan | None = None
     """None: its rows pass as they are."""
+    inner: Verdict | None = None
+    """EXPLAIN and DECLARE: of the statement inside, for this execution."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cursor:
+    """A cursor that SQL declared."""
+
+    verdict: Verdict
+    """Of the query it was declared for."""
+    is_held: bool

@@ -6,12 +6,18 @@ libpg_query is called in `grammar_parser`. Nothing is resolved: names are as wri
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
+from dataclasses import replace
 
 from pgproxy.statements.grammar_facts import GrammarFacts, check_identifiers, grammar_facts
 from pgproxy.statements.grammar_kinds import kind_of
 from pgproxy.statements.grammar_parser import MAX_STATEMENT_BYTES, SyntaxProblem, encoded, parse_tree
-from pgproxy.statements.model import RawStatement
+from pgproxy.statements.model import Handling, RawStatement
+
+_QUERY_BEGINS = re.compile(
+    r"\b(?:(?P<for>for)|select|with|insert|update|delete|merge|values|table)\b|\(", re.IGNORECASE
+)
 
 __all__ = [
     "MAX_STATEMENT_BYTES",
@@ -46,21 +52,46 @@ def split(sql: str, max_bytes: int = MAX_STATEMENT_BYTES) -> tuple[RawStatement,
         text = source[start:previous_end].decode()
         offset = start if is_ascii else len(source[:start].decode())
         kind = kind_of(raw.stmt)
-        found.append(
-            RawStatement(
-                text=text,
-                character_offset=offset,
-                statement_class=kind.statement_class,
-                handling=kind.handling,
-                node=kind.node,
-                setting=kind.setting,
-                refusal=kind.refusal,
-                hint=kind.hint,
-                forgets_statements=kind.forgets_statements,
-                forgets=kind.forgets,
-            )
+        statement = RawStatement(
+            text=text,
+            character_offset=offset,
+            statement_class=kind.statement_class,
+            handling=kind.handling,
+            node=kind.node,
+            setting=kind.setting,
+            refusal=kind.refusal,
+            hint=kind.hint,
+            forgets_statements=kind.forgets_statements,
+            forgets=kind.forgets,
+            cursor=kind.cursor,
+            is_held=kind.is_held,
         )
+        found.append(_with_inner(statement) if kind.handling is Handling.WRAP else statement)
     return tuple(found)
+
+
+def _with_inner(statement: RawStatement) -> RawStatement:
+    """EXPLAIN and DECLARE with the statement inside: where it begins is found by trying, and proven by its parse tree.
+
+    Behind as many spaces as stand before it the same text has the same tree, locations included.
+    """
+    wrapper = parse_tree(statement.text).stmts[0].stmt
+    query = getattr(wrapper, wrapper.WhichOneof("node")).query
+    for match in _QUERY_BEGINS.finditer(statement.text):
+        start = match.end() if match["for"] else match.start()
+        padding = " " * len(statement.text[:start].encode())
+        try:
+            trees = parse_tree(padding + statement.text[start:]).stmts
+        except SyntaxProblem:
+            continue
+        if len(trees) == 1 and trees[0].stmt == query:
+            (inner,) = split(statement.text[start:])
+            if inner.handling is not Handling.ANALYSE:
+                break
+            offset = statement.character_offset + start
+            return replace(statement, inner=replace(inner, character_offset=offset + inner.character_offset))
+    refusal = "What is inside cannot be used by an identity with masked columns."
+    return replace(statement, handling=Handling.REFUSE, refusal=refusal, hint="A SELECT inside would pass.")
 
 
 def _start_of(source: bytes, previous_end: int, location: int) -> int:

@@ -102,7 +102,7 @@ def check_identifiers(raw: RawStatement) -> None:
     Raises:
         NotUnderstood: names the rule, never the name.
     """
-    if raw.handling not in (Handling.ANALYSE, Handling.PASS):
+    if raw.handling not in (Handling.ANALYSE, Handling.PASS, Handling.WRAP):
         return
     problem = grammar_facts(raw).unsafe_name
     if problem:

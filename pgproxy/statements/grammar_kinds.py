@@ -18,6 +18,9 @@ from pgproxy.statements.model import Handling, Setting, StatementClass
 
 C = StatementClass
 
+_CURSOR_OPT_BINARY, _CURSOR_OPT_HOLD = 0x0001, 0x0020
+"""Source: nodes/parsenodes.h."""
+
 
 @dataclass(frozen=True, slots=True)
 class Kind:
@@ -31,6 +34,8 @@ class Kind:
     hint: str = ""
     forgets_statements: bool = False
     forgets: str | None = None
+    cursor: str = ""
+    is_held: bool = False
 
 
 def kind_of(statement: Any) -> Kind:
@@ -88,6 +93,18 @@ def _copy(message: Any) -> Kind:
     if message.is_from:
         return _uncovered(C.COPY_FROM, "COPY FROM", "INSERT with several rows would pass.")
     return _uncovered(C.COPY_TO, "COPY TO", "SELECT the same columns would pass.")
+
+
+def _declare(message: Any) -> Kind:
+    if message.options & _CURSOR_OPT_BINARY:
+        # A simple FETCH from it brings binary values where the protocol otherwise has text.
+        return _uncovered(C.CURSOR, "DECLARE … BINARY CURSOR", "DECLARE without BINARY would pass.")
+    is_held = bool(message.options & _CURSOR_OPT_HOLD)
+    return Kind(C.CURSOR, Handling.WRAP, cursor=message.portalname, is_held=is_held)
+
+
+def _fetch(message: Any) -> Kind:
+    return Kind(C.CURSOR, Handling.FETCH, cursor=message.portalname)
 
 
 def _prepare(message: Any) -> Kind:
@@ -206,9 +223,9 @@ KINDS: dict[str, Kind | Callable[[Any], Kind]] = {
     ),
     "TruncateStmt": _passed(C.TRUNCATE),
     # statements inside statements
-    "ExplainStmt": _uncovered(C.EXPLAIN, "EXPLAIN", "The statement itself would pass."),
-    "DeclareCursorStmt": _uncovered(C.CURSOR, "DECLARE CURSOR", "The query itself, read in parts, would pass."),
-    "FetchStmt": _uncovered(C.CURSOR, "FETCH or MOVE", "The query itself, read in parts, would pass."),
+    "ExplainStmt": Kind(C.EXPLAIN, Handling.WRAP),
+    "DeclareCursorStmt": _declare,
+    "FetchStmt": _fetch,
     "ClosePortalStmt": _passed(C.CURSOR),
     "PrepareStmt": _prepare,
     "ExecuteStmt": _uncovered(

@@ -51,6 +51,10 @@ class Handling(Enum):
     """SET or RESET of one setting (see `RawStatement.setting`): by allow-list."""
     SHOW = "show"
     """SHOW of one setting (see `RawStatement.setting`; value None)."""
+    WRAP = "wrap"
+    """EXPLAIN and DECLARE: the statement inside decides (`RawStatement.inner`), anew for each execution."""
+    FETCH = "fetch"
+    """FETCH and MOVE: what the cursor (`RawStatement.cursor`) was declared for decides."""
     REFUSE = "refuse"
     """Not covered, or never allowed where anything is masked: `RawStatement.refusal` says why."""
 
@@ -87,6 +91,12 @@ class RawStatement:
     """DISCARD ALL/PLANS…, DEALLOCATE: prepared statements of the session may be gone."""
     forgets: str | None = None
     """DEALLOCATE name: the one statement that goes; None with `forgets_statements`: all."""
+    inner: RawStatement | None = None
+    """For WRAP: the statement inside, an exact slice of this one's text."""
+    cursor: str = ""
+    """DECLARE, FETCH and MOVE: the cursor's name."""
+    is_held: bool = False
+    """DECLARE … WITH HOLD: the cursor outlives its transaction."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -121,7 +121,7 @@ async def test_types_are_looked_up_through_the_proxy(pair: tuple[Any, Any]) -> N
 
 async def test_denial_is_an_error_and_the_connection_stays(pair: tuple[Any, Any]) -> None:
     masked, _ = pair
-    for statement in (REFUSED, "DECLARE c CURSOR FOR TABLE users"):
+    for statement in (REFUSED, "DECLARE c BINARY CURSOR FOR TABLE users"):
         for way in (masked.fetch, masked.execute, masked.prepare):
             with pytest.raises(asyncpg.InsufficientPrivilegeError):
                 await way(statement)

@@ -172,7 +172,7 @@ def test_denial_names_rule_column_and_way_out(place: Place) -> None:
     "statement",
     [
         "COPY users TO STDOUT",
-        "DECLARE c CURSOR FOR SELECT name FROM users",
+        "DECLARE c BINARY CURSOR FOR SELECT name FROM users",
         "DO $$ BEGIN END $$",
         "SELECT row_to_json(u) FROM users u",
         "SELECT pg_read_file('/etc/passwd')",

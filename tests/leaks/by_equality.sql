@@ -8,3 +8,4 @@ select id from users natural join (select '001-45-6789'::text as ssn) q
 select id from users join (select '001-45-6789'::text ssn) q using (ssn)
 select name from users where ssn in (select '001-45-6789')
 select name from users where ssn = any(array['001-45-6789','x'])
+explain verbose select * from users where ssn = '001-45-6789'
