@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from pgproxy.catalog.model import Catalog, Column, Function, Relation, Type
+from pgproxy.catalog.model import Catalog, Column, Constraint, Function, Relation, Type
 
 
 def merge(catalog: Catalog, document: str) -> Catalog:
@@ -27,7 +27,7 @@ def merge(catalog: Catalog, document: str) -> Catalog:
 
 def _relation(row: list[Any]) -> Relation:
     oid, schema, name, kind, is_temporary, has_triggers, columns, parents, children, references, *rest = row
-    cascades, write_functions, definition, version = rest
+    cascades, write_functions, definition, version, partition_key, constraints = rest
     return Relation(
         oid=oid,
         schema=schema,
@@ -46,6 +46,11 @@ def _relation(row: list[Any]) -> Relation:
         cascades=tuple(cascades or ()),
         write_functions=tuple(write_functions or ()),
         definition=definition or "",
+        partition_key=frozenset(partition_key or ()),
+        constraints=tuple(
+            Constraint(kind, frozenset((oid, attnum) for oid, attnum in columns or ()))
+            for kind, columns in constraints or ()
+        ),
     )
 
 

@@ -28,6 +28,16 @@ class Column:
 
 
 @dataclass(frozen=True, slots=True)
+class Constraint:
+    """What a row that is written is tested against, together with what is stored already."""
+
+    kind: str
+    """u unique or exclusion (also an index without a constraint), f foreign key, c check."""
+    columns: frozenset[tuple[int, int]]
+    """(relation, attribute number) of the columns that the test compares; of a foreign key on both sides."""
+
+
+@dataclass(frozen=True, slots=True)
 class Relation:
     """A row of pg_class with its columns."""
 
@@ -54,6 +64,10 @@ class Relation:
     """Functions that are not built in and run when a row is written: of checks, generated columns and indexes."""
     definition: str = ""
     """The stored query tree (pg_rewrite.ev_action) of a materialized view, and of a view that one is made from."""
+    partition_key: frozenset[int] = frozenset()
+    """Attribute numbers of the columns that choose the partition of a row."""
+    constraints: tuple[Constraint, ...] = ()
+    """Of this relation, and foreign keys to it."""
 
     @property
     def qualified_name(self) -> str:

@@ -192,7 +192,46 @@ SELECT pg_catalog.json_build_object(
           FROM pg_catalog.pg_policy AS p WHERE p.polrelid = c.oid
           UNION ALL SELECT k.xmin::pg_catalog.text || k.ctid::pg_catalog.text
           FROM pg_catalog.pg_constraint AS k WHERE k.conrelid = c.oid
-        ) AS v(x))
+          UNION ALL SELECT k.xmin::pg_catalog.text || k.ctid::pg_catalog.text
+          FROM pg_catalog.pg_constraint AS k WHERE k.confrelid = c.oid
+          UNION ALL SELECT i.xmin::pg_catalog.text || i.ctid::pg_catalog.text
+          FROM pg_catalog.pg_index AS i WHERE i.indrelid = c.oid
+        ) AS v(x)),
+      CASE WHEN c.relkind = 'p' THEN (
+        SELECT pg_catalog.json_agg(k.attnum)
+        FROM (
+          SELECT u.attnum FROM pg_catalog.pg_partitioned_table AS p
+          CROSS JOIN LATERAL pg_catalog.unnest(p.partattrs) AS u(attnum) WHERE p.partrelid = c.oid
+          -- Columns of a key that is an expression depend on their own table.
+          UNION
+          SELECT d.objsubid FROM pg_catalog.pg_depend AS d
+          WHERE d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.objid = c.oid AND d.deptype = 'i'
+            AND d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.refobjid = c.oid AND d.refobjsubid = 0
+        ) AS k(attnum) WHERE k.attnum > 0) END,
+      (SELECT pg_catalog.json_agg(g.tested)
+        FROM (
+          SELECT pg_catalog.json_build_array('u', (
+              SELECT pg_catalog.json_agg(pg_catalog.json_build_array(c.oid::pg_catalog.int8, t.attnum))
+              FROM (
+                SELECT u.attnum FROM pg_catalog.unnest(i.indkey) AS u(attnum)
+                UNION
+                SELECT d.refobjsubid FROM pg_catalog.pg_depend AS d
+                WHERE d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.objid = i.indexrelid
+                  AND d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.refobjid = c.oid
+              ) AS t(attnum) WHERE t.attnum > 0))
+          FROM pg_catalog.pg_index AS i WHERE i.indrelid = c.oid AND (i.indisunique OR i.indisexclusion)
+          UNION ALL
+          SELECT pg_catalog.json_build_array(k.contype, (
+              SELECT pg_catalog.json_agg(pg_catalog.json_build_array(t.relation, t.attnum))
+              FROM (
+                SELECT k.conrelid::pg_catalog.int8, u.attnum FROM pg_catalog.unnest(k.conkey) AS u(attnum)
+                UNION ALL
+                SELECT k.confrelid::pg_catalog.int8, u.attnum FROM pg_catalog.unnest(k.confkey) AS u(attnum)
+              ) AS t(relation, attnum)))
+          FROM pg_catalog.pg_constraint AS k
+          WHERE (k.contype = 'f' AND (k.conrelid = c.oid OR k.confrelid = c.oid))
+            OR (k.contype = 'c' AND k.conrelid = c.oid)
+        ) AS g(tested))
     ))
     FROM relations AS r
     JOIN pg_catalog.pg_class AS c ON c.oid = r.oid

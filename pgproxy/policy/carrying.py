@@ -13,6 +13,7 @@ from pgproxy.errors import NotUnderstood
 from pgproxy.policy.json_paths import may_meet, parse_key_path
 from pgproxy.policy.masks import Json
 from pgproxy.policy.matching import ColumnMask, Masked
+from pgproxy.policy.rules import PREDICATES
 from pgproxy.statements.model import ColumnId, Form, Source
 
 WHOLE_ROW = 0
@@ -114,10 +115,19 @@ class Carrying:
     def _system_column(self, relation: Relation, source: Source) -> Carried:
         """tableoid tells the partition, which may be chosen by a masked column."""
         mask = None
-        if source.column.attnum == TABLEOID and (relation.children or relation.parents):
-            mask = next((mask for _, mask in self._masked.masked_columns(relation)), None)
+        if source.column.attnum == TABLEOID:
+            keys = (self._masked.mask_of(one, name) for one, name in self._partition_keys(relation))
+            masks = [found for found in keys if found is not None]
+            mask = min(masks, key=lambda found: PREDICATES.index(found.predicates), default=None)
         name = f"{relation.qualified_name}.{SYSTEM_COLUMNS.get(source.column.attnum, 'system column')}"
         return Carried(source.column, name, Form.DERIVED if mask else source.form, mask, is_direct=mask is None)
+
+    def _partition_keys(self, relation: Relation) -> Iterator[tuple[Relation, str]]:
+        for one in self._masked.family(relation):
+            for attnum in sorted(one.partition_key):
+                column = one.column(attnum)
+                if column is not None:
+                    yield one, column.name
 
 
 SYSTEM_COLUMNS = {-1: "ctid", -2: "xmin", -3: "cmin", -4: "xmax", -5: "cmax", TABLEOID: "tableoid"}

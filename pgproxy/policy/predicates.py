@@ -10,7 +10,7 @@ from pgproxy.policy.masks import Mask
 from pgproxy.policy.rules import PREDICATES, Defaults, Predicates
 from pgproxy.statements.model import ColumnId, Form, Source, Use, UseKind, Write
 
-_UNBOUNDED_CONTEXTS = frozenset({"function", "limit", "window"})
+_UNBOUNDED_CONTEXTS = frozenset({"function", "limit", "partition", "window"})
 """There a value decides how many rows come out, or where they stand: as telling as an order."""
 
 _ERROR_CONTEXTS = frozenset({"error", "aggregate_error"})
@@ -45,6 +45,8 @@ def _objection(use: Use, one: Carried, here: list[Carried], there: list[Carried]
     match one.mask.predicates:
         case "allow":
             return ""
+        case "deny" | "equality" if use.context == "partition":
+            return "Read the partitioned table instead of one of its partitions."
         case "deny" if use.context in _ERROR_CONTEXTS:
             return "Select the column itself: it comes back masked. Whether the expression fails would tell the value."
         case "deny":
@@ -93,6 +95,7 @@ _PLACES = {
     "filter": "in FILTER",
     "case": "in CASE",
     "sublink": "in a subquery's test",
+    "partition": "to choose a partition",
     "function": "as an argument of a function that returns rows",
 }
 

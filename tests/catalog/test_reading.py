@@ -9,7 +9,7 @@ import psycopg
 import pytest
 
 from pgproxy.catalog.decoding import merge
-from pgproxy.catalog.model import FIRST_NORMAL_OID, Catalog, Relation
+from pgproxy.catalog.model import FIRST_NORMAL_OID, Catalog, Constraint, Relation
 from pgproxy.catalog.queries import CATALOG_QUERY
 from pgproxy.catalog.reading import load_catalog
 from tests.servers import Database
@@ -22,6 +22,10 @@ create table parent(a int, b text); create table child(c int) inherits (parent);
 create table grandchild() inherits (child);
 create table parts(k int, v text) partition by list (k);
 create table part1 partition of parts for values in (1);
+create table by_expression(id int, v text) partition by range (lower(v), id);
+create table keyed(id int primary key);
+create table tested(a int primary key, b int unique, c int, d int references keyed (id), check (c > b));
+create unique index on tested (abs(c)) where d > 0;
 create view people_view as select id, name from people;
 create materialized view people_stored as select id, name from people_view;
 create function own(text) returns bool language sql immutable as 'select $1 <> ''''';
@@ -95,6 +99,26 @@ def test_a_relation_brings_its_inheritance_and_neighbours(session: Session) -> N
     assert session.names(session.read(("child",))) == {"parent", "child", "grandchild"}
     assert session.names(session.read(("part1",))) == {"parts", "part1"}
     assert session.names(session.read(("orders",))) == {"orders", "people", "lines"}
+
+
+def test_what_chooses_a_partition_is_read(session: Session) -> None:
+    assert session.relation("parts").partition_key == {1}
+    assert session.relation("by_expression").partition_key == {1, 2}
+    assert session.relation("part1").partition_key == frozenset()
+
+
+def test_what_a_row_is_tested_against_is_read(session: Session) -> None:
+    catalog = session.read(("tested",))
+    tested, keyed = (session.oid("regclass", name) for name in ("tested", "keyed"))
+    found = [(one.kind, sorted(one.columns)) for one in catalog.relations[tested].constraints]
+    assert sorted(found) == [
+        ("c", [(tested, 2), (tested, 3)]),
+        ("f", sorted([(tested, 4), (keyed, 1)])),
+        ("u", [(tested, 1)]),
+        ("u", [(tested, 2)]),
+        ("u", [(tested, 3), (tested, 4)]),
+    ]
+    assert Constraint("f", frozenset({(tested, 4), (keyed, 1)})) in catalog.relations[keyed].constraints
 
 
 def test_cascades_are_followed_to_their_end(session: Session) -> None:

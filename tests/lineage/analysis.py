@@ -11,6 +11,8 @@ from pgproxy.statements.model import ColumnId, Lineage, Source
 from pgproxy.statements.tree import reached, read_tree
 from tests.tree.announcing import Announcer
 
+_SYSTEM = {0: "*", -6: "tableoid"}
+
 
 class Analysis:
     """Analyses statements in one session of a role that may read no table."""
@@ -31,7 +33,7 @@ class Analysis:
         relation = self.catalog.relations[column.relation]
         stored = relation.column(column.attnum)
         schema = "" if relation.schema == "public" else f"{relation.schema}."
-        return f"{schema}{relation.name}.{stored.name if stored else '*'}"
+        return f"{schema}{relation.name}.{stored.name if stored else _SYSTEM[column.attnum]}"
 
     def lines(self, statement: str) -> list[str]:
         """The lineage of a statement, or its refusal: a line for each output, use, write and opaque thing."""

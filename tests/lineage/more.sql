@@ -25,3 +25,5 @@ create aggregate longest(text) (sfunc = textcat, stype = text);
 create function plus(int, int) returns int language sql immutable as 'select $1 + $2';
 create operator <+> (function = plus, leftarg = int, rightarg = int);
 create sequence numbers;
+create table paid(id int, salary int) partition by range (salary);
+create table paid_high partition of paid for values from (1000) to (maxvalue);

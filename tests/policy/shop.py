@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from pgproxy.catalog.model import Catalog, Column, Relation, Type
+from pgproxy.catalog.model import Catalog, Column, Constraint, Relation, Type
 from pgproxy.statements.model import (
     ColumnId,
     Facts,
@@ -47,6 +47,8 @@ def relation(
     generated: Mapping[str, str] | None = None,
     is_temporary: bool = False,
     has_row_triggers: bool = False,
+    partition_key: frozenset[int] = frozenset(),
+    constraints: tuple[Constraint, ...] = (),
 ) -> Relation:
     """columns: "id int, name text"; generated: column → the column it is made from."""
     pairs = [column.split() for column in columns.split(", ")]
@@ -73,6 +75,8 @@ def relation(
         cascades=cascades,
         is_temporary=is_temporary,
         has_row_triggers=has_row_triggers,
+        partition_key=partition_key,
+        constraints=constraints,
     )
 
 
@@ -103,7 +107,14 @@ RELATIONS = [
     relation(20020, "people", "id int, email text", children=(20021,)),
     relation(20021, "employees", "id int, email text, grade int", parents=(20020,), children=(20022,)),
     relation(20022, "managers", "id int, email text, grade int, bonus int", parents=(20021,)),
-    relation(20030, "visits", "id int, ip text, at timestamptz", kind="p", children=(20031, 20032)),
+    relation(
+        20030,
+        "visits",
+        "id int, ip text, at timestamptz",
+        kind="p",
+        children=(20031, 20032),
+        partition_key=frozenset({2}),
+    ),
     relation(20031, "visits_a", "id int, ip text, at timestamptz", parents=(20030,)),
     relation(20032, "visits_b", "id int, ip text, at timestamptz", parents=(20030,)),
     relation(20040, "orphan", "id int, email text", parents=(29999,)),

@@ -21,6 +21,8 @@ RELATION, SUBQUERY, JOIN, FUNCTION, TABLE_FUNCTION, VALUES, CTE, RESULT, GROUP =
 
 _OLD_ROW: Final = 1
 """varreturningtype (18): VAR_RETURNING_OLD."""
+_INSERT: Final = 3
+_TABLEOID: Final = -6
 _DEFINITION_DEPTH: Final = 32
 
 
@@ -145,6 +147,8 @@ class Entries:
         entry = scope.entries[number - 1]
         kind = entry["rtekind"]
         if kind == RELATION:
+            if not (number == scope.result_relation and scope.query["commandType"] == _INSERT):
+                self._note_partition(entry["relid"])
             return self._relation_entry(entry)
         if kind == SUBQUERY:
             self.note_view(entry)
@@ -187,6 +191,26 @@ class Entries:
             return Columns(lambda attnum: refuse("a view that the server did not expand"), lambda: NOTHING)
         return self.relation_columns(oid)
 
+    def _note_partition(self, oid: int) -> None:
+        """The rows of one partition are those whose key is in its bounds."""
+        for ancestor in self._walk.catalog.ancestors(oid):
+            for attnum in self._walk.relation(ancestor).partition_key:
+                self._walk.uses.add(Use(ColumnId(ancestor, attnum), UseKind.RANGE, "partition"))
+
+    def _tells_partition(self, relation: Relation) -> bool:
+        """Whether tableoid depends on a partition key."""
+        catalog = self._walk.catalog
+        pending, seen = [relation.oid, *catalog.ancestors(relation.oid)], set[int]()
+        while pending:
+            oid = pending.pop()
+            if oid not in seen:
+                seen.add(oid)
+                one = self._walk.relation(oid)
+                if one.partition_key:
+                    return True
+                pending.extend(one.children)
+        return False
+
     def _only_when_named(self, make: Callable[[], Columns]) -> Columns:
         """Columns made when one is named: on 15 a view's own rule lists the view itself, as OLD and NEW."""
         made: list[Columns] = []
@@ -212,8 +236,10 @@ class Entries:
             defined = self._defined_columns(relation)
             for attnum in values:
                 self._walk.materialized[ColumnId(oid, attnum)] = defined.value(attnum).sources
-        # ctid, xmin and the like say nothing about a stored value.
-        return Columns(lambda attnum: NOTHING if attnum < 0 else values.get(attnum), lambda: row)
+        # ctid, xmin and the like say nothing about a stored value; tableoid says which partition the key chose.
+        if self._tells_partition(relation):
+            values[_TABLEOID] = column_value(ColumnId(oid, _TABLEOID))
+        return Columns(lambda attnum: values.get(attnum, NOTHING if attnum < 0 else None), lambda: row)
 
     def _defined_columns(self, relation: Relation) -> Columns:
         """What a stored view was made from: the columns of its definition's tree."""
