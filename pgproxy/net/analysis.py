@@ -170,7 +170,9 @@ class Explainer:
             decided = by_text.reasons and by_text.action is not Action.ALLOW
             is_by_text = decided and error.detail == f"rule {by_text.reasons[0].rule}"
             return Explanation(by_text if is_by_text else _denial(error, by_text.tables))
-        if not admitted.is_analysed:
+        if raw.inner is not None:  # EXPLAIN and DECLARE: what is inside decides
+            raw = raw.inner
+        elif not admitted.is_analysed:
             return Explanation(by_text)
         if has_masks(self._context):
             return await self._analysed_or(raw, lambda error: _denial(error, by_text.tables))
