@@ -12,7 +12,7 @@ from pgproxy.catalog.model import Relation
 from pgproxy.errors import NotUnderstood
 from pgproxy.policy.json_paths import may_meet, parse_key_path
 from pgproxy.policy.masks import Json
-from pgproxy.policy.matching import ColumnMask, Masked
+from pgproxy.policy.matching import ColumnMask, Masked, column_named
 from pgproxy.policy.rules import PREDICATES
 from pgproxy.statements.model import ColumnId, Form, Source
 
@@ -52,6 +52,22 @@ class Carrying:
     def __init__(self, masked: Masked, materialized: Mapping[ColumnId, frozenset[Source]]) -> None:
         self._masked = masked
         self._materialized = materialized
+
+    def tested_with(self, target: ColumnId) -> Iterator[tuple[str, ColumnId]]:
+        """The kinds of constraints that a value for that column meets, with the stored columns that decide. Raises
+        NotUnderstood."""
+        column = self._masked.column(target)
+        name = "" if column is None else column.name
+        for one in self._masked.with_descendants(self._masked.relation(target.relation)):
+            own = column_named(one, name)
+            written = ColumnId(one.oid, 0 if own is None else own.attnum)
+            for constraint in one.constraints:
+                if written in constraint.columns:
+                    for oid, attnum in sorted(constraint.columns):
+                        # A check of the new value alone asks nothing; a foreign key that is not enforced is not read.
+                        is_new = constraint.kind == "c" and (oid, attnum) == written
+                        if not is_new and oid in self._masked.catalog.relations:
+                            yield constraint.kind, ColumnId(oid, attnum)
 
     def of_sources(self, sources: Iterable[Source]) -> list[Carried]:
         """In a stable order. Raises NotUnderstood."""

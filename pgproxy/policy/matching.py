@@ -153,6 +153,11 @@ class Masked:
         """The relation with its inheritance ancestors and descendants. Raises NotUnderstood."""
         return [relation, *self._ancestors(relation), *self._descendants(relation)]
 
+    def with_descendants(self, relation: Relation) -> Iterator[Relation]:
+        """The relations whose rows a statement on this one reaches. Raises NotUnderstood."""
+        yield relation
+        yield from self._descendants(relation)
+
     def _claims(self, relation: Relation, name: str) -> list[MaskEntry]:
         """The most exact entries for a column of this relation's own rows; none where it is revealed."""
         if self.is_revealed(relation, name):

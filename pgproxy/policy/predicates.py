@@ -109,8 +109,9 @@ def _place(use: Use, level: Predicates) -> str:
 
 
 def write_denials(write: Write, carrying: Carrying, defaults: Defaults) -> Iterator[Reason]:
-    """A masked value may only be stored where it stays masked the same. Raises NotUnderstood."""
+    """A masked value may only be stored where it stays masked the same; a write asks nothing. Raises NotUnderstood."""
     target = next(iter(carrying.of_source(Source(write.target, Form.COPY))))
+    yield from _test_denials(write.target, target.name, carrying)
     for one in carrying.of_sources(write.sources):
         if one.mask is None or one.form is Form.COUNT or one.is_outside_masked_paths:
             continue
@@ -118,12 +119,28 @@ def write_denials(write: Write, carrying: Carrying, defaults: Defaults) -> Itera
             continue
         # A part of a value, stored under its mask, would be a code book: mask(substr(x, 1, 1)).
         is_same = _mask(target) == one.mask.mask and one.form in (Form.COPY, Form.WHOLE)
-        if is_same and _is_as_closed(target, one):
+        if is_same and _is_as_closed(target, one) and (one.mask.predicates != "deny" or one.column == write.target):
             continue
-        lost = "predicates on it would tell more" if is_same else "it would not stay masked the same"
+        lost = "constraints or predicates would tell more" if is_same else "it would not stay masked the same"
         yield Reason(
             one.mask.rule,
             f"{one.name} is masked, and in {target.name} {lost}",
             one.mask.where,
             "Write constants, columns that are not masked, or the column into one with the same mask.",
         )
+
+
+_TESTS = {"u": "a unique constraint", "f": "a foreign key", "c": "a check"}
+
+
+def _test_denials(target: ColumnId, name: str, carrying: Carrying) -> Iterator[Reason]:
+    """Whether a row is accepted tells whether a value is there already, or how it compares."""
+    for kind, column in carrying.tested_with(target):
+        for one in carrying.of_source(Source(column, Form.COPY)):
+            if one.mask is not None and one.mask.predicates == "deny":
+                yield Reason(
+                    one.mask.rule,
+                    f"{one.name} is masked, and {_TESTS[kind]} would tell of it when {name} is written",
+                    one.mask.where,
+                    "Leave the column out.",
+                )

@@ -1,9 +1,9 @@
 """Which table, index and ALTER TABLE definitions touch no data and make no code: an allow-list over the parse tree.
 
 Each function answers "" where the definition is harmless, else the construct that is not, as the start of a sentence.
-What is stored with a table runs later without being named in any statement's tree (CHECK), or quotes stored values
-when it fails (UNIQUE over existing rows), or answers whether a value exists (FOREIGN KEY): so only what is surely none
-of these.
+What is stored with a table runs later without being named in any statement's tree and compares what is copied into it
+(CHECK), or quotes stored values when it fails (UNIQUE over existing rows), or answers whether a value exists (FOREIGN
+KEY): so only what is surely none of these.
 """
 
 from __future__ import annotations
@@ -29,14 +29,6 @@ _DEFAULT_FUNCTIONS = frozenset(
         " gen_random_uuid uuidv4 uuidv7 nextval random"
     ).split()
 )
-_CHECK_FUNCTIONS = frozenset(
-    (
-        "length char_length octet_length lower upper trim btrim ltrim rtrim abs position strpos cardinality"
-        " array_length jsonb_typeof json_typeof now timezone date_part extract"
-    ).split()
-)
-_CHECK_OPERATORS = frozenset("= <> != < > <= >= + - * / % || ~ ~* !~ !~* ~~ ~~* !~~ !~~*".split())
-
 _ATTRIBUTES = frozenset(
     {
         pb.CONSTR_NULL,
@@ -52,7 +44,7 @@ _ATTRIBUTES = frozenset(
 )
 _KEYS = frozenset({pb.CONSTR_PRIMARY, pb.CONSTR_UNIQUE})
 _CONSTRAINT_NAMES = {
-    pb.CONSTR_CHECK: "a CHECK with more than built-in comparisons",
+    pb.CONSTR_CHECK: "CHECK",
     pb.CONSTR_DEFAULT: "a DEFAULT that is not a literal",
     pb.CONSTR_EXCLUSION: "EXCLUDE",
     pb.CONSTR_FOREIGN: "REFERENCES",
@@ -64,7 +56,7 @@ _PLAIN_ALTERATIONS = frozenset({pb.AT_DropColumn, pb.AT_DropNotNull, pb.AT_SetNo
 
 
 def table_harm(create: Any) -> str:
-    """CREATE TABLE: plain columns; NULL, DEFAULT, identity, PRIMARY KEY, UNIQUE and simple CHECK constraints."""
+    """CREATE TABLE: plain columns; NULL, DEFAULT, identity, PRIMARY KEY and UNIQUE."""
     for is_there, construct in (
         (create.inh_relations, "INHERITS or PARTITION OF"),
         (create.HasField("partbound"), "PARTITION OF"),
@@ -77,9 +69,9 @@ def table_harm(create: Any) -> str:
     for element in create.table_elts:
         match element.WhichOneof("node"):
             case "column_def":
-                harm = _column_harm(element.column_def, _KEYS | {pb.CONSTR_CHECK}, _DEFAULT_FUNCTIONS)
+                harm = _column_harm(element.column_def, _KEYS, _DEFAULT_FUNCTIONS)
             case "constraint":
-                harm = _constraint_harm(element.constraint, _KEYS | {pb.CONSTR_CHECK}, _DEFAULT_FUNCTIONS)
+                harm = _constraint_harm(element.constraint, _KEYS, _DEFAULT_FUNCTIONS)
             case _:
                 harm = "LIKE"
         if harm:
@@ -129,8 +121,6 @@ def _constraint_harm(constraint: Any, allowed: frozenset[int], functions: frozen
         return ""
     if kind == pb.CONSTR_DEFAULT and _is_literal(constraint.raw_expr, functions):
         return ""
-    if kind == pb.CONSTR_CHECK and kind in allowed and _is_simple_check(constraint.raw_expr):
-        return ""
     return _CONSTRAINT_NAMES.get(kind, "this constraint")
 
 
@@ -152,45 +142,6 @@ def _is_literal(node: Any, functions: frozenset[str]) -> bool:
             return _is_plain_call(call, functions) and all(_is_literal(argument, functions) for argument in call.args)
         case _:
             return False
-
-
-def _is_simple_check(node: Any) -> bool:
-    """Columns and literals under comparisons, arithmetic, AND, OR, NOT, NULL tests and a few built-in functions."""
-    match node.WhichOneof("node"):
-        case "a_const" | "column_ref" | "sqlvalue_function":
-            return True
-        case "type_cast":
-            return _is_builtin_type(node.type_cast.type_name) and _is_simple_check(node.type_cast.arg)
-        case "a_expr":
-            expression = node.a_expr
-            sides = [getattr(expression, side) for side in ("lexpr", "rexpr") if expression.HasField(side)]
-            is_between = expression.kind in (
-                pb.AEXPR_BETWEEN,
-                pb.AEXPR_NOT_BETWEEN,
-                pb.AEXPR_BETWEEN_SYM,
-                pb.AEXPR_NOT_BETWEEN_SYM,
-            )
-            return (is_between or _operator(expression) in _CHECK_OPERATORS) and _all_simple(sides)
-        case "bool_expr":
-            return _all_simple(node.bool_expr.args)
-        case "null_test":
-            return _is_simple_check(node.null_test.arg)
-        case "boolean_test":
-            return _is_simple_check(node.boolean_test.arg)
-        case "coalesce_expr":
-            return _all_simple(node.coalesce_expr.args)
-        case "list":
-            return _all_simple(node.list.items)
-        case "a_array_expr":
-            return _all_simple(node.a_array_expr.elements)
-        case "func_call":
-            return _is_plain_call(node.func_call, _CHECK_FUNCTIONS) and _all_simple(node.func_call.args)
-        case _:
-            return False
-
-
-def _all_simple(nodes: Iterable[Any]) -> bool:
-    return all(_is_simple_check(node) for node in nodes)
 
 
 def _is_plain_call(call: Any, functions: frozenset[str]) -> bool:

@@ -118,6 +118,26 @@ RELATIONS = [
     relation(20031, "visits_a", "id int, ip text, at timestamptz", parents=(20030,)),
     relation(20032, "visits_b", "id int, ip text, at timestamptz", parents=(20030,)),
     relation(20040, "orphan", "id int, email text", parents=(29999,)),
+    relation(
+        20060,
+        "accounts",
+        "id int, iban text, owner text, opened int, closed int",
+        constraints=(
+            Constraint("u", frozenset({(20060, 1)})),
+            Constraint("u", frozenset({(20060, 2)})),
+            Constraint("c", frozenset({(20060, 4)})),
+            Constraint("c", frozenset({(20060, 4), (20060, 5)})),
+            Constraint("f", frozenset({(20061, 2), (20060, 2)})),
+        ),
+        references=(20061,),
+    ),
+    relation(
+        20061,
+        "payments",
+        "id int, account text",
+        constraints=(Constraint("f", frozenset({(20061, 2), (20060, 2)})),),
+        references=(20060,),
+    ),
     relation(1259, "pg_class", "oid oid, relname text", schema="pg_catalog"),
 ]
 CATALOG = Catalog(
