@@ -20,7 +20,7 @@ ROLE = "lineage_reader"
 def schema_statements() -> list[str]:
     text = "\n".join(
         line
-        for name in ("leaks/schema.sql", "more.sql")
+        for name in ("../leaks/schema.sql", "more.sql")
         for line in (HERE / name).read_text().splitlines()
         if not line.startswith("--")
     )

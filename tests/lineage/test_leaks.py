@@ -1,6 +1,6 @@
 """Every statement that leaks on plain PostgreSQL is seen: its leaking output has a masked source, or it is refused.
 
-`leaks/statements.sql` says what of each statement differed between two databases that differ only in the masked
+`tests/leaks/statements.sql` says what of each statement differed between two databases that differ only in the masked
 columns. What shows only in the number or order of rows must be a use of a masked column.
 """
 
@@ -43,7 +43,7 @@ class Leak:
 
 
 def leaks() -> list[Leak]:
-    lines = (Path(__file__).parent / "leaks" / "statements.sql").read_text().splitlines()
+    lines = (Path(__file__).parents[1] / "leaks" / "statements.sql").read_text().splitlines()
     found = [re.fullmatch(r"(.*?)\s+--\[(.*)\]\s*", line) for line in lines if not line.startswith("--")]
     return [Leak(match[1].replace(" \\n ", "\n"), match[2]) for match in found if match]
 

@@ -21,7 +21,7 @@ from tests.servers import Database, Server
 from tests.tree.announcing import Announcer, Rejected
 
 QUERIES = 250
-SCHEMA = (Path(__file__).parent / "leaks" / "schema.sql").read_text()
+SCHEMA = (Path(__file__).parents[1] / "leaks" / "schema.sql").read_text()
 OTHER_SECRETS = """
 update users set ssn = lpad(((id * 37 + 11) % 900 + 100)::text, 3, '0') || '-' || (10 + id) || '-1111',
   email = 'z' || (id * 3) || '@other.net', phone = '777-' || id, salary = (id * 7919) % 50000 + 3,
