@@ -394,7 +394,7 @@ class AnalysedSession:
         The server announces nothing for these when they run, so no earlier decision counts.
         """
         verdict, raw = portal.verdict, portal.verdict.raw
-        if raw is None or raw.handling not in (Handling.WRAP, Handling.FETCH):
+        if portal.is_started or raw is None or raw.handling not in (Handling.WRAP, Handling.FETCH):
             then()
             return
         if raw.handling is Handling.FETCH:
@@ -421,6 +421,7 @@ class AnalysedSession:
 
     def _execute(self, portal: Portal, sent: bytes, then: Callable[[], None]) -> None:
         verdict = portal.verdict
+        portal.is_started = True
         self._redacting = self._redacting or verdict.redacts
         self._formats.executes(verdict)  # already now: what follows in the pipeline is planned before this completes
         portal.plan = verdict.plan(portal.result_formats, self._context.keys, self._formats.now())
@@ -515,6 +516,8 @@ class AnalysedSession:
         elif frame.tag in (b"c", b"f"):
             self._copies_in = False
             self._send_upstream(frame.data)
+            if self._script is not None:  # the Flush behind the Execute came during the COPY: ignored
+                self._send_upstream(query.Flush().encode())
         elif frame.tag == b"d":
             self._send_upstream(frame.data)
         elif frame.tag not in (b"H", b"S"):
@@ -596,12 +599,17 @@ class AnalysedSession:
             describe = query.Describe("P", "").encode()
             self._ask(Pending(Request.DESCRIBE_PORTAL, verdict=verdict, is_simple=True), describe)
 
-        if self._script:
+        if self._script or verdict.may_copy:  # a Sync that comes during a COPY is ignored: not sent before its end
 
             def then() -> None:
                 self._executed(verdict)
                 self._declared(portal)
-                self._next_statement()
+                if self._script:
+                    self._next_statement()
+                    return
+                self._script = None
+                self._enter(Phase.READY)
+                self._sync()
 
             self._execute(portal, query.Execute("", 0).encode() + query.Flush().encode(), then)
             return

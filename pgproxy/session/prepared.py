@@ -136,6 +136,8 @@ class Portal:
     result_formats: tuple[int, ...] = ()
     plan: MaskPlan | None = None
     """None: its rows pass as they are."""
+    is_started: bool = False
+    """It was executed: the rest of its rows comes under the same decision."""
     inner: Verdict | None = None
     """EXPLAIN and DECLARE: of the statement inside, for this execution."""
 

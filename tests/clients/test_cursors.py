@@ -112,6 +112,16 @@ def test_a_portal_whose_name_is_declared_anew_in_the_same_pipeline(agent: WireCl
     assert cells(said, 0) and not names & set(cells(said, 0))
 
 
+def test_a_fetch_that_was_begun_keeps_the_decision_of_its_rows(agent: WireClient, names: set[bytes]) -> None:
+    """The server keeps what the first Execute of a FETCH brought; the name may mean another cursor by the second."""
+    agent.ask(Query("BEGIN"), Query("DECLARE c CURSOR FOR SELECT name FROM users"))
+    said = agent.ask(Parse("f", "FETCH ALL FROM c"), Bind("x", "f"), Execute("x", 1), Sync())
+    assert len(cells(said, 0)) == 1
+    agent.ask(Query("CLOSE c"), Query("DECLARE c CURSOR FOR SELECT plain_name FROM users"))
+    said = agent.ask(Execute("x"), Sync())
+    assert cells(said, 0) and not names & set(cells(said, 0))
+
+
 def test_a_cursor_of_a_rolled_back_savepoint_is_not_read(agent: WireClient, names: set[bytes]) -> None:
     agent.ask(Query("BEGIN"), Query("SAVEPOINT s"), Query("DECLARE c CURSOR FOR SELECT plain_name FROM users"))
     agent.ask(Query("ROLLBACK TO s"), Parse("s", "SELECT name FROM users"), Bind("c", "s"), Sync())
