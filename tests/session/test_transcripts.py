@@ -20,7 +20,7 @@ from pgproxy.session.actions import Action, Log, SendClient, SendUpstream
 from pgproxy.session.analysed import AnalysedSession
 from pgproxy.session.context import SessionContext
 from pgproxy.session.phases import Phase
-from pgproxy.wire import asynchronous, framing, query, results, trace
+from pgproxy.wire import asynchronous, copying, framing, query, results, trace
 
 FIXTURES = Path(__file__).parent / "fixtures"
 TREE = (FIXTURES / "users.tree.txt").read_bytes()
@@ -322,3 +322,52 @@ def test_a_cursor_of_declare_is_unknown_where_something_is(rules: Rules) -> None
     transcript = Transcript(rules)
     assert transcript.client(query.Describe("P", "declared")) == ["→ Describe", "→ Flush"]
     assert transcript.server(refusal()) == ["← ERROR 34000"]
+
+
+COPYING = copying.CopyInResponse(0, ())
+COPY_STEPS = ["→ Parse", "→ Bind", "→ Flush"]
+
+
+def begin_copy(transcript: Transcript, sql: str) -> None:
+    """The client's string as far as its COPY FROM STDIN, which follows one statement that was analysed."""
+    transcript.client(query.Query(sql))
+    transcript.server(*DESCRIBED)
+    assert transcript.server(*CATALOG) == ["→ Bind", "→ Flush"]
+    assert transcript.server(results.BindComplete())[-2:] == ["→ Execute", "→ Flush"]
+    assert transcript.server(results.CommandComplete("SELECT 0")) == ["← CommandComplete", *COPY_STEPS]
+    assert transcript.server(results.ParseComplete(), results.BindComplete()) == ["→ Describe", "→ Execute", "→ Flush"]
+    assert transcript.server(results.NoData(), COPYING) == ["← CopyInResponse"]
+
+
+def test_a_copy_at_the_end_of_a_string_is_synced_behind_its_data(rules_without_masks: Rules) -> None:
+    transcript = Transcript(rules_without_masks)
+    begin_copy(transcript, f"{SQL}; COPY users FROM STDIN")
+    assert transcript.client(copying.CopyData(b"1\n"), copying.CopyDone()) == ["→ CopyData", "→ CopyDone", "→ Flush"]
+    assert transcript.server(results.CommandComplete("COPY 1")) == ["← CommandComplete", "→ Sync"]
+    assert transcript.server(IDLE) == ["← ReadyForQuery I"]
+
+
+def test_a_copy_within_a_string_is_followed_by_the_rest(rules_without_masks: Rules) -> None:
+    transcript = Transcript(rules_without_masks)
+    begin_copy(transcript, f"{SQL}; COPY users FROM STDIN; {SQL}")
+    assert transcript.client(copying.CopyDone()) == ["→ CopyDone", "→ Flush"]
+    assert transcript.server(results.CommandComplete("COPY 0")) == [
+        "← CommandComplete", "→ Parse", "→ Describe", "→ Flush",
+    ]  # fmt: skip
+
+
+def test_a_copy_in_a_string_that_fails_ends_the_string(rules_without_masks: Rules) -> None:
+    transcript = Transcript(rules_without_masks)
+    begin_copy(transcript, f"{SQL}; COPY users FROM STDIN")
+    assert transcript.client(copying.CopyFail("no more")) == ["→ CopyFail", "→ Flush"]
+    error = asynchronous.ErrorResponse.of("ERROR", "57014", "COPY from stdin failed: no more")
+    assert transcript.server(error) == ["← ERROR 57014", "→ Sync"]
+    assert transcript.server(IDLE) == ["← ReadyForQuery I"]
+
+
+def test_copy_data_behind_an_error_of_the_server_is_dropped(rules_without_masks: Rules) -> None:
+    transcript = Transcript(rules_without_masks)
+    begin_copy(transcript, f"{SQL}; COPY users FROM STDIN")
+    assert transcript.server(asynchronous.ErrorResponse.of("ERROR", "22P02", "")) == ["← ERROR 22P02", "→ Sync"]
+    assert transcript.client(copying.CopyData(b"2\n"), copying.CopyDone()) == []
+    assert transcript.server(IDLE) == ["← ReadyForQuery I"]
