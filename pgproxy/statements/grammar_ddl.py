@@ -52,7 +52,7 @@ _CONSTRAINT_NAMES = {
     pb.CONSTR_PRIMARY: "PRIMARY KEY",
     pb.CONSTR_UNIQUE: "UNIQUE",
 }
-_PLAIN_ALTERATIONS = frozenset({pb.AT_DropColumn, pb.AT_DropNotNull, pb.AT_SetNotNull, pb.AT_DropConstraint})
+_PLAIN_ALTERATIONS = frozenset({pb.AT_DropColumn, pb.AT_DropNotNull, pb.AT_DropConstraint})
 
 
 def table_harm(create: Any) -> str:

@@ -211,7 +211,7 @@ def test_errors_of_a_statement_over_masked_columns_lose_their_text(rules: Rules)
 
 def test_a_ready_before_it_does_not_end_the_redaction_of_a_pipelined_query(rules: Rules) -> None:
     transcript = Transcript(rules)
-    transcript.client(query.Query("SHOW work_mem"), query.Query("ALTER TABLE users ALTER ssn SET NOT NULL"))
+    transcript.client(query.Query("SHOW work_mem"), query.Query("ALTER TABLE users ALTER ssn DROP NOT NULL"))
     transcript.server(results.CommandComplete("SHOW"), IDLE)
     error = asynchronous.ErrorResponse.of("ERROR", "23502", "secret", detail="secret")
     actions = transcript.session.upstream_bytes(error.encode() + IDLE.encode())
