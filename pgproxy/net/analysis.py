@@ -28,6 +28,7 @@ from pgproxy.session.admission import admit, has_masks
 from pgproxy.session.context import SessionContext
 from pgproxy.session.notices import is_tree, tree_text
 from pgproxy.session.opening import ANALYSIS_SETTINGS
+from pgproxy.session.questions import catalog_arguments
 from pgproxy.session.understanding import Understanding, announced, check_origins, understand
 from pgproxy.statements.facts import read_facts
 from pgproxy.statements.grammar import SyntaxProblem, check_identifiers, split
@@ -205,9 +206,7 @@ class Explainer:
             + query.Describe("S", STATEMENT).encode()
         )
         announcement = announced(trees, types, row, self._catalog.server_version)
-        reached = announcement.reached
-        named = (reached.relations, reached.functions, reached.operators, reached.types)
-        arrays = tuple(("{" + ",".join(map(str, sorted(oids))) + "}").encode() for oids in named)
+        arrays = catalog_arguments(announcement.reached)
         *_, rows = await self._ask(
             query.Close("S", CATALOG_STATEMENT).encode()
             + query.Parse(CATALOG_STATEMENT, CATALOG_QUERY, ()).encode()

@@ -19,7 +19,6 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from pgproxy.catalog.queries import CATALOG_QUERY
 from pgproxy.errors import (
     MalformedMessage,
     NotUnderstood,
@@ -33,11 +32,12 @@ from pgproxy.masking.rewrite import rewrite_rows
 from pgproxy.session.actions import Action, Close, Log, PauseClient, ResumeClient, SendClient, SendUpstream
 from pgproxy.session.admission import Admitted, admit, admit_by_text, check_name, has_masks
 from pgproxy.session.context import SessionContext
-from pgproxy.session.formats import FORMATS_QUERY, ReportedFormats
+from pgproxy.session.formats import ReportedFormats
 from pgproxy.session.notices import KeptLevel, is_tree, tree_text
-from pgproxy.session.pending import Pending, PendingQueue, Request
+from pgproxy.session.pending import ANSWERS, COPY_TAGS, Pending, PendingQueue, Request
 from pgproxy.session.phases import TRANSITIONS, Phase
 from pgproxy.session.prepared import RESERVED_PREFIX, Cursor, Portal, Prepared, Verdict
+from pgproxy.session.questions import Question, about_catalog, about_formats
 from pgproxy.session.redaction import is_harmless, redacted
 from pgproxy.session.replies import error_response
 from pgproxy.session.understanding import (
@@ -52,7 +52,6 @@ from pgproxy.statements.grammar import SyntaxProblem, split
 from pgproxy.statements.model import Handling, RawStatement, StatementClass
 from pgproxy.wire import asynchronous, framing, query, results
 
-CATALOG_STATEMENT = RESERVED_PREFIX + "catalog"
 CHECK_STATEMENT = RESERVED_PREFIX + "check"
 REFUSED_STATEMENT = RESERVED_PREFIX + "refused"
 """Never prepared: describing it is what the server must refuse."""
@@ -320,20 +319,8 @@ class AnalysedSession:
             self._formats.answer(results.DataRow.decode(rows[0][5:]).values())
             then(portal)
 
-        name = RESERVED_PREFIX + "formats"
-        failed = NotUnderstood(
-            "not provably safe: the format of values could not be read", detail="rule builtin.formats"
-        )
-        requests = (
-            (Request.CLOSE, query.Close("S", name)),
-            (Request.PARSE, query.Parse(name, FORMATS_QUERY, ())),
-            (Request.BIND, query.Bind(name, name, (), (), ())),
-        )
-        for request, message in requests:
-            self._ask(Pending(request, visible=False, error=failed), message.encode())
-        self._ask(Pending(Request.EXECUTE, visible=False, error=failed, rows=rows), query.Execute(name, 0).encode())
-        end = query.Close("P", name).encode() + query.Flush().encode()
-        self._ask(Pending(Request.CLOSE, visible=False, error=failed, then=answered), end)
+        unknown = NotUnderstood("not provably safe: the format of values is not known", detail="rule builtin.formats")
+        self._ask_ourselves(about_formats(), unknown, rows, answered)
 
     def _bound(self, portal: Portal) -> None:
         self._portals[portal.name] = portal
@@ -662,32 +649,9 @@ class AnalysedSession:
             return
         self._enter(Phase.READING_CATALOG)
         unreadable = NotUnderstood("not provably safe: the catalog could not be read", detail="rule builtin.catalog")
-        if not self._catalog_prepared:
-            self._catalog_prepared = True
-            self._ask(
-                Pending(Request.CLOSE, visible=False, error=unreadable),
-                query.Close("S", CATALOG_STATEMENT).encode(),
-            )
-            self._ask(
-                Pending(Request.PARSE, visible=False, error=unreadable),
-                query.Parse(CATALOG_STATEMENT, CATALOG_QUERY, ()).encode(),
-            )
-        reached = gate.announcement.reached
-        named = (reached.relations, reached.functions, reached.operators, reached.types)
-        arrays = tuple(("{" + ",".join(map(str, sorted(oids))) + "}").encode() for oids in named)
-        portal = RESERVED_PREFIX + "catalog"
-        self._ask(
-            Pending(Request.BIND, visible=False, error=unreadable),
-            query.Bind(portal, CATALOG_STATEMENT, (), arrays, ()).encode(),
-        )
-        self._ask(
-            Pending(Request.EXECUTE, visible=False, error=unreadable, rows=gate.document),
-            query.Execute(portal, 0).encode(),
-        )
-        self._ask(
-            Pending(Request.CLOSE, visible=False, error=unreadable, then=lambda: self._catalog_read(gate)),
-            query.Close("P", portal).encode() + query.Flush().encode(),
-        )
+        questions = about_catalog(gate.announcement.reached, is_prepared=self._catalog_prepared)
+        self._catalog_prepared = True
+        self._ask_ourselves(questions, unreadable, gate.document, lambda: self._catalog_read(gate))
 
     def _catalog_read(self, gate: Gate) -> None:
         if len(gate.document) != 1:
@@ -964,6 +928,23 @@ class AnalysedSession:
         self._pending.add(pending)
         self._send_upstream(sent)
 
+    def _ask_ourselves(
+        self, questions: Sequence[Question], failed: ProxyError, rows: list[bytes], then: Callable[[], None]
+    ) -> None:
+        """Ask what the session itself wants to know.
+
+        Args:
+            failed: what the client is told where the server refuses.
+            rows: where DataRow frames are collected.
+            then: called when all is answered.
+        """
+        last = len(questions) - 1
+        for at, (request, sent) in enumerate(questions):
+            pending = Pending(request, visible=False, error=failed)
+            pending.rows = rows if request is Request.EXECUTE else None
+            pending.then = then if at == last else None
+            self._ask(pending, sent)
+
     def _sync(self) -> None:
         """Sync; then what was parsed and never allowed goes, before anything else of the client's."""
         self._ask(Pending(Request.SYNC), query.Sync().encode())
@@ -998,17 +979,3 @@ class AnalysedSession:
     def _take(self) -> Sequence[Action]:
         actions, self._actions = self._actions, []
         return actions
-
-
-COPY_TAGS = frozenset((b"G", b"H", b"d", b"c"))
-
-ANSWERS: dict[Request, frozenset[bytes]] = {
-    Request.PARSE: frozenset((b"1",)),
-    Request.BIND: frozenset((b"2",)),
-    Request.DESCRIBE_STATEMENT: frozenset((b"t", b"T", b"n")),
-    Request.DESCRIBE_PORTAL: frozenset((b"T", b"n")),
-    Request.EXECUTE: frozenset((b"C", b"I", b"s")),
-    Request.CLOSE: frozenset((b"3",)),
-    Request.SYNC: frozenset(),
-    Request.REFUSAL: frozenset(),
-}

@@ -35,6 +35,21 @@ class Request(Enum):
     the server itself then aborts the transaction and discards until Sync."""
 
 
+COPY_TAGS = frozenset((b"G", b"H", b"d", b"c"))
+
+ANSWERS: dict[Request, frozenset[bytes]] = {
+    Request.PARSE: frozenset((b"1",)),
+    Request.BIND: frozenset((b"2",)),
+    Request.DESCRIBE_STATEMENT: frozenset((b"t", b"T", b"n")),
+    Request.DESCRIBE_PORTAL: frozenset((b"T", b"n")),
+    Request.EXECUTE: frozenset((b"C", b"I", b"s")),
+    Request.CLOSE: frozenset((b"3",)),
+    Request.SYNC: frozenset(),
+    Request.REFUSAL: frozenset(),
+}
+"""What may answer each request, but for errors and what comes at any time."""
+
+
 @dataclass(slots=True)
 class Pending:
     request: Request
