@@ -94,8 +94,8 @@ class Verdict:
             decision = decision_for(self.understanding, identity, rules)
         else:
             decision = decision_for_utility(self.raw, identity, rules)
-            needs_no_tree = self.raw.handling in (Handling.SHOW, Handling.WRAP, Handling.FETCH)
-            if self.passes_rows and not needs_no_tree and subject_of(identity, rules).masks:
+            is_show = self.raw.handling is Handling.SHOW
+            if self.passes_rows and not is_show and subject_of(identity, rules).masks:
                 raise NotUnderstood(
                     "this statement was prepared under other rules and was not analysed",
                     detail="rule builtin.rules_changed",

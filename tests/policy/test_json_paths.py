@@ -31,9 +31,7 @@ def test_paths_are_read_as_masking_reads_them(text: str, keys: tuple[object, ...
     jsonpaths.parse_path(text)
 
 
-@pytest.mark.parametrize(
-    "text", ["", "address", "$address", "$.", "$.a.", "$.a b", "$[x]", "$[-1]", '$."open', "$..", "$.a[", "$?(@)"]
-)
+@pytest.mark.parametrize("text", BAD)
 def test_bad_paths_are_refused_as_masking_refuses_them(text: str) -> None:
     with pytest.raises(ValueError, match="JSON path"):
         parse_key_path(text)
@@ -66,3 +64,14 @@ def test_bad_paths_are_refused_as_masking_refuses_them(text: str) -> None:
 )
 def test_constant_steps_meet_a_masked_path_unless_a_key_differs(steps: str, path: str, meets: bool) -> None:
     assert may_meet(tuple(steps.split()), parse_key_path(path)) is meets
+
+
+@pytest.mark.parametrize("place", ["0", "-1", "+0", " 0", "\t1", "\n+2", "0 "])
+def test_a_step_is_an_array_place_wherever_the_server_reads_one(place: str) -> None:
+    """The server reads places with strtol: white space and a sign may stand before the digits."""
+    assert may_meet(("contacts", place, "email"), parse_key_path("$.contacts[*].email"))
+
+
+@pytest.mark.parametrize("key", ["x0", "0x", "", "+", "one"])
+def test_other_steps_are_keys(key: str) -> None:
+    assert not may_meet(("contacts", key, "email"), parse_key_path("$.contacts[*].email"))

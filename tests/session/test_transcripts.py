@@ -199,6 +199,17 @@ def test_an_error_discards_up_to_sync(rules: Rules) -> None:
     assert transcript.server(IDLE) == ["← ReadyForQuery I"]
 
 
+def test_a_statement_whose_analysis_was_cut_off_does_not_stay_under_its_name(rules: Rules) -> None:
+    transcript = Transcript(rules)
+    transcript.client(query.Parse("s", SQL))
+    cancelled = asynchronous.ErrorResponse.of("ERROR", "57014", "canceling statement due to statement timeout")
+    assert transcript.server(tree(), results.ParseComplete(), cancelled) == ["← ERROR 57014"]
+    assert transcript.client(SYNC) == ["→ Sync", "→ Close"]
+    assert transcript.server(IDLE, results.CloseComplete()) == ["← ReadyForQuery I"]
+    assert transcript.client(query.Bind("", "s"), SYNC) == ["→ Describe", "→ Flush", "→ Sync"]
+    assert transcript.server(refusal(), IDLE) == ["← ERROR 26000", "← ReadyForQuery I"]
+
+
 def test_errors_of_a_statement_over_masked_columns_lose_their_text(rules: Rules) -> None:
     transcript = Transcript(rules)
     allowed(transcript)
