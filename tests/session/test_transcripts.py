@@ -189,6 +189,36 @@ def test_the_tripwire_stops_a_masked_column_that_the_lineage_does_not_name(rules
     assert transcript.server(*CATALOG)[:2] == ["→ Close", "→ Describe"]
 
 
+@pytest.mark.parametrize(
+    ("parameters", "row"),
+    [((987654,), ROW), ((), results.RowDescription((*ROW.fields, ROW.fields[0]))), ((), None)],
+    ids=["unknown parameter type", "more outputs than traced", "fewer outputs than traced"],
+)
+def test_what_the_server_describes_must_fit_what_its_tree_says(
+    rules: Rules, parameters: tuple[int, ...], row: results.RowDescription | None
+) -> None:
+    transcript = Transcript(rules)
+    transcript.client(PARSE, BIND, EXECUTE, SYNC)
+    described: trace.Message = results.NoData() if row is None else row
+    transcript.server(tree(), results.ParseComplete(), results.ParameterDescription(parameters), described)
+    assert transcript.server(*CATALOG) == ["→ Close", "→ Describe", "→ Flush", "→ Sync", "→ Close"]
+    assert transcript.server(results.CloseComplete(), refusal(), IDLE) == ["← ERROR 42501", "← ReadyForQuery I"]
+
+
+def test_a_commit_pipelined_behind_a_redacted_query_is_redacted(rules: Rules) -> None:
+    """Deferred constraints speak at COMMIT; a ReadyForQuery of before does not end the redaction."""
+    transcript = Transcript(rules)
+    write = query.Query("BEGIN; ALTER TABLE users ALTER ssn DROP NOT NULL")
+    transcript.client(query.Query("SHOW work_mem"), write, query.Query("COMMIT"))
+    transcript.server(results.CommandComplete("SHOW"), IDLE)
+    begun = (results.CommandComplete("BEGIN"), results.CommandComplete("ALTER TABLE"), results.ReadyForQuery("T"))
+    transcript.server(*begun)
+    error = asynchronous.ErrorResponse.of("ERROR", "23505", "secret", detail="secret")
+    actions = transcript.session.upstream_bytes(error.encode() + IDLE.encode())
+    sent = b"".join(action.data for action in actions if isinstance(action, SendClient))
+    assert b"unique violation" in sent and b"secret" not in sent
+
+
 def test_an_error_discards_up_to_sync(rules: Rules) -> None:
     transcript = Transcript(rules)
     transcript.client(PARSE)
