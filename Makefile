@@ -10,9 +10,9 @@ ARGS ?=
 test: check
 	$(BIN)/pytest $(ARGS)
 
-## The same, server-facing tests against 15 (where Debian's is installed), 16, 17 and 18
+## The same, server-facing tests against 15 (where Debian's is installed), 16, 17 and 18, property tests with new examples
 test-all: check $(VENV)/.servers
-	PGPROXY_TEST_SERVERS=15,16,17,18 $(BIN)/pytest $(ARGS)
+	PGPROXY_TEST_RANDOM=1 PGPROXY_TEST_SERVERS=15,16,17,18 $(BIN)/pytest $(ARGS)
 
 ## The checks alone
 check: $(VENV)/.dev

@@ -74,7 +74,7 @@ def _flow(value: object) -> str:
             return "{" + ", ".join(f"{_flow(key)}: {_flow(inner)}" for key, inner in value.items()) + "}"
         case list():
             return "[" + ", ".join(_flow(item) for item in value) + "]"
-        case str() if not _PLAIN.fullmatch(value) or value in _YAML_WORDS:
+        case str() if not _PLAIN.fullmatch(value) or value.lower() in _YAML_WORDS:
             return json.dumps(value, ensure_ascii=False)
         case _:
             return str(value)

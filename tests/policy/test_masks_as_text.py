@@ -56,6 +56,7 @@ def test_a_mask_survives_being_written(mask: Mask) -> None:
         (masks.Null(), "null"),
         (masks.Partial(keep_last=4), "{partial: {keep_last: 4}}"),
         (masks.Constant("true"), '{constant: "true"}'),
+        (masks.Constant("NULL"), '{constant: "NULL"}'),
         (masks.Scrub(("email", "ssn")), "{scrub: [email, ssn]}"),
         (masks.Json((("$.a", masks.Null()),)), '{json: {"$.a": "null"}}'),
     ],
