@@ -16,8 +16,8 @@ from hypothesis import settings
 
 from tests.servers import WITH_TLS, Database, NoServer, Server, binaries, shared_server
 
-# These machines are noisy: how long an example takes is no assertion. `make test` draws the same examples every time, so
-# that a red run means the change; `make test-all` (PGPROXY_TEST_RANDOM=1) draws new ones.
+# These machines are noisy: how long an example takes is no assertion. `make test` draws the same examples every time,
+# so that a red run means the change; `make test-all` (PGPROXY_TEST_RANDOM=1) draws new ones.
 settings.register_profile("pgproxy", deadline=None, derandomize="PGPROXY_TEST_RANDOM" not in os.environ)
 settings.load_profile("pgproxy")
 

@@ -15,8 +15,9 @@ from pathlib import Path
 
 import click
 
-from pgproxy import service
 from pgproxy.cli.options import clear_errors, fail, log_to_stderr, unread_config_option
+from pgproxy.service.files import load
+from pgproxy.service.running import Service, run
 
 WELCOME = """
 A shop with 10,000 people runs behind the proxy. In another terminal:
@@ -74,22 +75,22 @@ def demo(check: bool, port: int, http_port: int, folder: Path | None) -> None:
             if check:
                 with tempfile.TemporaryDirectory(prefix="pgproxy-demo-", ignore_cleanup_errors=True) as temporary:
                     Path(temporary).chmod(0o711)  # root's server runs as nobody, who has to reach its own folder
-                    passed = service.run(_check(folder or Path(temporary)))
+                    passed = run(_check(folder or Path(temporary)))
                 raise SystemExit(0 if passed else 1)
-            service.run(_demo(folder or usual_directory(), port, http_port))
+            run(_demo(folder or usual_directory(), port, http_port))
     except ServerFailed as error:
         fail(f"error: {'; '.join(str(error).splitlines())}")
 
 
 @asynccontextmanager
-async def _started(folder: Path, port: int, http_port: int) -> AsyncIterator[tuple[service.Service, Path]]:
+async def _started(folder: Path, port: int, http_port: int) -> AsyncIterator[tuple[Service, Path]]:
     from pgproxy.demo.server import start_demo, write_configuration
 
     await asyncio.to_thread(folder.mkdir, parents=True, exist_ok=True)
     server = await start_demo(folder / "server")
     try:
         configuration = write_configuration(server, folder, listen=f"127.0.0.1:{port}", http=f"127.0.0.1:{http_port}")
-        async with service.running(service.load(configuration)) as running:
+        async with Service(load(configuration)) as running:
             yield running, configuration
     finally:
         await asyncio.to_thread(server.stop)

@@ -7,10 +7,13 @@ from pathlib import Path
 
 import click
 
-from pgproxy import service
 from pgproxy.cli.options import clear_errors, config_option, fail
 from pgproxy.net.analysis import Explanation, ServerError, SyntaxProblem
 from pgproxy.policy.explain import as_dict, as_text
+from pgproxy.service.checking import check as check_files
+from pgproxy.service.explaining import explain as decisions
+from pgproxy.service.files import load
+from pgproxy.service.running import run
 
 
 @click.command()
@@ -29,7 +32,7 @@ def check(config: Path, offline: bool, strict: bool, as_json: bool) -> None:
       pgproxy check -c pgproxy.yaml
       pgproxy check -c pgproxy.yaml --offline --strict
     """
-    problems = service.run(service.check(config, offline=offline))
+    problems = run(check_files(config, offline=offline))
     errors = [problem for problem in problems if problem.severity == "error" or strict]
     if as_json:
         click.echo(json.dumps({"problems": [problem.as_dict() for problem in problems]}, ensure_ascii=False))
@@ -65,7 +68,7 @@ def explain(config: Path, identity: str, as_json: bool, sql: str) -> None:
     """
     try:
         with clear_errors():
-            explanations = service.run(service.explain(service.load(config), identity, sql))
+            explanations = run(decisions(load(config), identity, sql))
     except SyntaxProblem as problem:
         fail(f"error: {problem}")
     except ServerError as error:

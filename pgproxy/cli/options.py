@@ -13,7 +13,8 @@ import click
 
 from pgproxy.config.problems import ProblemsFound
 from pgproxy.errors import ProxyError
-from pgproxy.service import CannotStart, UnknownIdentity
+from pgproxy.service.explaining import UnknownIdentity
+from pgproxy.service.running import CannotStart
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 

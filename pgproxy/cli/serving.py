@@ -6,8 +6,10 @@ from pathlib import Path
 
 import click
 
-from pgproxy import service
 from pgproxy.cli.options import clear_errors, config_option, fail, log_to_stderr
+from pgproxy.service.files import load
+from pgproxy.service.running import run
+from pgproxy.service.running import serve as run_proxy
 
 
 @click.command()
@@ -32,4 +34,4 @@ def serve(config: Path, workers: int) -> None:
         fail("error: --workers: one process is all this version runs; start several behind a TCP balancer instead")
     log_to_stderr()
     with clear_errors():
-        service.run(service.serve(service.load(config), lambda line: click.echo(line)))
+        run(run_proxy(load(config), lambda line: click.echo(line)))

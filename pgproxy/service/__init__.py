@@ -1,0 +1,1 @@
+"""Composition: from a configuration file to a running proxy, a checked configuration, an explained statement."""

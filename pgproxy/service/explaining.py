@@ -1,0 +1,47 @@
+"""The decision on a statement for an identity of the configuration, without running anything."""
+
+from __future__ import annotations
+
+from pgproxy.config.problems import nearest_or_all
+from pgproxy.config.settings import Credentials, Settings
+from pgproxy.login.identity import Identity
+from pgproxy.masking.keys import MaskingKeys
+from pgproxy.net.analysis import Explainer, Explanation, read_catalog
+from pgproxy.service.files import Configuration
+from pgproxy.session.context import SessionContext
+
+
+class UnknownIdentity(Exception):
+    """Nobody whom the configuration lets in; the message says whom it does."""
+
+
+async def explain(configuration: Configuration, identity_name: str, sql: str) -> list[Explanation]:
+    """The decision on each statement of the text, for this identity. Nothing is executed.
+
+    Raises:
+        UnknownIdentity, UpstreamUnreachable, SyntaxProblem, analysis.ServerError.
+    """
+    settings = configuration.settings
+    upstream = settings.upstream
+    identity, role = identity_named(settings, identity_name)
+    catalog = await read_catalog(upstream, upstream.database)
+    keys = MaskingKeys(settings.masking_key)
+    context = SessionContext(identity, lambda: configuration.rules, lambda: catalog, keys)
+    async with Explainer(upstream, role, context) as explainer:
+        return await explainer.explain(sql)
+
+
+def identity_named(settings: Settings, name: str) -> tuple[Identity, Credentials]:
+    """Who that is in the rules, and the role that its statements would run as (of a "*" user: the proxy's own)."""
+    upstream = settings.upstream
+    entry = settings.identities.get(name) if name != "*" else None
+    if entry is not None:
+        identity = Identity(name, entry.groups, entry.owner, database=upstream.database)
+        return identity, entry.upstream or upstream.credentials
+    anyone = settings.identities.get("*")
+    if anyone is None or name in ("", "*"):
+        named = [one for one in settings.identities if one != "*"]
+        hint = nearest_or_all(name, named) or "the file has no identities"
+        raise UnknownIdentity(f'no identity "{name}" in {settings.path} ({hint})')
+    source = "jwt" if anyone.auth == "jwt" else "role"
+    return Identity(name, source=source, database=upstream.database), upstream.credentials
