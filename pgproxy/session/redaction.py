@@ -1,7 +1,7 @@
 """Error and notice texts that cannot carry a value (INTERFACE §5).
 
 An upstream message keeps severity and SQLSTATE; its text becomes the condition's name, and what could quote a row
-(DETAIL, HINT, WHERE, internal query) goes. Who asks decides when: `analysed` does so for a whole transaction.
+(DETAIL, HINT, WHERE, internal query) goes. Who asks decides when: `answers` does so for a whole transaction.
 Source of `conditions.tsv`: PostgreSQL 18's errcodes.txt (SQLSTATE, condition name).
 """
 

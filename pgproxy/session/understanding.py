@@ -2,7 +2,7 @@
 
     trees → tree → reached objects → catalog → lineage → agreement → decision → mask plan
 
-Pure: no socket, no clock. `analysed` calls it between the messages that bring the trees and the catalog rows.
+Pure: no socket, no clock. `analysis` calls it between the messages that bring the trees and the catalog rows.
 """
 
 from __future__ import annotations

@@ -1,0 +1,130 @@
+"""The client's messages that bring their own ReadyForQuery: Query, statement by statement, and FunctionCall.
+
+A string whose statements the text alone decides is forwarded as it is. Any other is run as unnamed statements of the
+extended protocol under one Sync of the proxy's, so that it keeps its one implicit transaction.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+
+from pgproxy.errors import NotUnderstood, ProxyError
+from pgproxy.session.admission import Admitted, admit, has_masks
+from pgproxy.session.analysis import Analysis
+from pgproxy.session.execution import Execution
+from pgproxy.session.pending import Pending, Request
+from pgproxy.session.phases import Phase
+from pgproxy.session.prepared import Portal, Prepared, Verdict
+from pgproxy.session.refusing import forward_bad_parse, refuse_query
+from pgproxy.session.state import SessionState
+from pgproxy.session.understanding import decision_for_utility
+from pgproxy.statements.grammar import SyntaxProblem, split
+from pgproxy.statements.model import Handling, RawStatement, StatementClass
+from pgproxy.wire import query
+from pgproxy.wire.framing import Frame
+
+
+class SimpleProtocol:
+    """Runs a Query's statements; `SessionState.script` holds those to come."""
+
+    def __init__(self, state: SessionState, analysis: Analysis, execution: Execution) -> None:
+        self._state = state
+        self._analysis = analysis
+        self._execution = execution
+
+    def on_query(self, frame: Frame) -> None:
+        state = self._state
+        sql = query.Query.decode(frame.body).query
+        state.names.close_unnamed()
+        try:
+            script = [admit(raw, state.context) for raw in split(sql)]
+        except SyntaxProblem:
+            state.script = deque()  # whatever comes of it ends with a Sync of ours
+            forward_bad_parse(state, "", query.Parse("", sql, ()).encode())
+            return
+        except ProxyError as error:
+            refuse_query(state, error)
+            return
+        if all(item.is_plain for item in script):
+            self._forward_query(script, frame.data)
+            return
+        state.script = deque(script)
+        state.enter(Phase.RUNNING)
+        self._next_statement()
+
+    def on_function_call(self, frame: Frame) -> None:
+        state, context = self._state, self._state.context
+        call = RawStatement("", 0, StatementClass.FUNCTION_CALL, Handling.PASS, "FunctionCall")
+        try:
+            if has_masks(context):
+                raise NotUnderstood(
+                    "a function call message cannot be analysed",
+                    detail="rule builtin.function_call",
+                    hint="Call the function in a SELECT.",
+                )
+            decision_for_utility(call, context.identity, context.rules())
+        except ProxyError as error:
+            refuse_query(state, error)
+            return
+        state.ask(Pending(Request.QUERY, verdict=Verdict(call, passes_rows=True)), frame.data)
+
+    def _forward_query(self, script: Sequence[Admitted], sent: bytes) -> None:
+        """A string of statements without a tree goes as it is."""
+        state = self._state
+        verdicts = [item.verdict(state.context.rules().version) for item in script]
+        for one in verdicts:
+            state.formats.executes(one)
+        pending = Pending(
+            Request.QUERY,
+            verdict=next((one for one in verdicts if one.passes_rows), None),
+            may_copy=any(one.may_copy for one in verdicts),
+            is_redacted=any(one.redacts for one in verdicts),
+            commands=deque(item.raw for item in script),
+        )
+        state.redacting = state.redacting or pending.is_redacted
+        state.ask(pending, sent)
+
+    def _next_statement(self) -> None:
+        """The next statement of the string; the last one ends it (`_execute`)."""
+        state = self._state
+        assert state.script
+        item = state.script.popleft()
+        parse = query.Parse("", item.sql, ()).encode()
+        if item.is_analysed:
+            self._analysis.analyse(item.raw, "", parse, self._bind)
+            return
+        state.ask(Pending(Request.PARSE, visible=False, position_offset=item.raw.character_offset), parse)
+        self._bind(item.verdict(state.context.rules().version))
+
+    def _bind(self, verdict: Verdict) -> None:
+        portal = Portal("", Prepared("", verdict), verdict)
+        bind = query.Bind("", "", (), (), ()).encode()
+        self._execution.bind(portal, bind, lambda bound: self._execution.when_executable(bound, self._execute))
+
+    def _execute(self, portal: Portal) -> None:
+        state, verdict = self._state, portal.verdict
+        state.enter(Phase.RUNNING)
+        is_fetch = verdict.raw is not None and verdict.raw.handling is Handling.FETCH
+        if verdict.row is not None and not is_fetch:
+            state.send_client(verdict.row.encode())
+        elif is_fetch or not verdict.is_analysed:
+            describe = query.Describe("P", "").encode()
+            state.ask(Pending(Request.DESCRIBE_PORTAL, verdict=verdict, is_simple=True), describe)
+        execute = query.Execute("", 0).encode()
+        if state.script or verdict.may_copy:  # a Sync that comes during a COPY is ignored: not sent before its end
+            self._execution.execute(portal, execute + query.Flush().encode(), self._executed)
+            return
+        state.script = None
+        self._execution.execute(portal, execute)
+        state.sync()
+        state.enter(Phase.READY)
+
+    def _executed(self) -> None:
+        state = self._state
+        if state.script:
+            self._next_statement()
+            return
+        state.script = None
+        state.enter(Phase.READY)
+        state.sync()

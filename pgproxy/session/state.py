@@ -1,0 +1,147 @@
+"""What the parts of an analysed session share: its state, and the smallest steps on it.
+
+Each part (`analysis`, `execution`, `extended`, `simple`, `copying`, `answers`) has its own file and gets this. Nothing
+here knows what a message means.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from pgproxy.errors import ProxyError
+from pgproxy.session.actions import Action, SendClient, SendUpstream
+from pgproxy.session.admission import Admitted
+from pgproxy.session.context import SessionContext
+from pgproxy.session.formats import ReportedFormats
+from pgproxy.session.inbox import Inbox
+from pgproxy.session.names import Names
+from pgproxy.session.notices import KeptLevel
+from pgproxy.session.pending import Pending, PendingQueue, Request
+from pgproxy.session.phases import TRANSITIONS, Phase
+from pgproxy.session.prepared import Verdict
+from pgproxy.session.questions import Question
+from pgproxy.session.understanding import Announced
+from pgproxy.statements.model import RawStatement
+from pgproxy.wire import query, results
+
+
+@dataclass(slots=True)
+class Gate:
+    """One statement on its way to a decision."""
+
+    raw: RawStatement
+    name: str
+    """Name that the statement was parsed under upstream."""
+    resume: Callable[[Verdict], None]
+    trees: list[bytes] = field(default_factory=list)
+    parameter_types: tuple[int, ...] = ()
+    row: results.RowDescription | None = None
+    is_parsed: bool = False
+    """The server has it under `name`."""
+    announcement: Announced | None = None
+    document: list[bytes] = field(default_factory=list)
+
+
+class SessionState:
+    """One client's session. Both directions read and write it, message by message, so nothing here is concurrent."""
+
+    def __init__(self, context: SessionContext) -> None:
+        self.context = context
+        self.phase = Phase.READY
+        self.inbox = Inbox()
+        self.pending = PendingQueue()
+        self.names = Names()
+        self.gate: Gate | None = None
+        """The one statement that is being decided."""
+        self.undecided: set[str] = set()
+        """Statements that the server has and nobody allowed: closed behind the next Sync."""
+        self.script: deque[Admitted] | None = None
+        """The statements of a simple Query that are still to run; None: no such Query is run statement by statement."""
+        self.catalog_prepared = False
+        """The catalog query has its prepared statement upstream."""
+        self.copies_in = False
+        """The server takes the data of a COPY FROM STDIN."""
+        self.redacting = False
+        """To the end of the transaction errors may carry a masked value."""
+        self.formats = ReportedFormats(context.parameters)
+        self.level = KeptLevel(context.client_min_messages)
+        self._actions: list[Action] = []
+
+    @property
+    def is_busy(self) -> bool:
+        """A statement of the client is under way upstream."""
+        return len(self.pending) > 0
+
+    @property
+    def waits_for_answers(self) -> bool:
+        """The first message of the inbox waits for all answers (`extended`, Execute), and they have come."""
+        return self.phase is Phase.RUNNING and self.script is None and len(self.pending) == 0
+
+    def enter(self, phase: Phase) -> None:
+        if phase is self.phase:
+            return
+        assert phase in TRANSITIONS[self.phase], f"{self.phase.name} to {phase.name}"
+        self.phase = phase
+
+    def current(self, verdict: Verdict) -> Verdict:
+        """A rules reload counts from the next statement, also for statements prepared before.
+
+        Raises:
+            ProxyError: the rules of this moment deny it.
+        """
+        return verdict.under(self.context.rules(), self.context.identity)
+
+    def redacts(self, head: Pending | None) -> bool:
+        """An error or a notice that comes now may carry a masked value."""
+        return self.redacting or (head is not None and head.redacts)
+
+    # Actions ---------------------------------------------------------------------------------------------------
+
+    def act(self, action: Action) -> None:
+        self._actions.append(action)
+
+    def send_client(self, data: bytes) -> None:
+        self._actions.append(SendClient(data))
+
+    def send_upstream(self, data: bytes) -> None:
+        self._actions.append(SendUpstream(data))
+
+    def take_actions(self) -> Sequence[Action]:
+        actions, self._actions = self._actions, []
+        return actions
+
+    # Requests --------------------------------------------------------------------------------------------------
+
+    def ask(self, pending: Pending, sent: bytes) -> None:
+        self.pending.add(pending)
+        self.send_upstream(sent)
+
+    def close_silently(self, statement: str) -> None:
+        """Close a prepared statement upstream; the client hears nothing of it."""
+        self.ask(Pending(Request.CLOSE, visible=False), query.Close("S", statement).encode())
+
+    def ask_ourselves(
+        self, questions: Sequence[Question], failed: ProxyError, rows: list[bytes], then: Callable[[], None]
+    ) -> None:
+        """Ask what the session itself wants to know.
+
+        Args:
+            failed: what the client is told where the server refuses.
+            rows: where DataRow frames are collected.
+            then: called when all is answered.
+        """
+        last = len(questions) - 1
+        for at, (request, sent) in enumerate(questions):
+            pending = Pending(request, visible=False, error=failed)
+            pending.rows = rows if request is Request.EXECUTE else None
+            pending.then = then if at == last else None
+            self.ask(pending, sent)
+
+    def sync(self) -> None:
+        """Sync; then what was parsed and never allowed goes, before anything else of the client's."""
+        self.ask(Pending(Request.SYNC), query.Sync().encode())
+        for name in sorted(self.undecided):
+            self.close_silently(name)
+        self.undecided.clear()
