@@ -8,6 +8,7 @@ from pgproxy import __version__
 from pgproxy.cli.demonstrating import demo
 from pgproxy.cli.inspecting import check, explain
 from pgproxy.cli.keygen import keygen
+from pgproxy.cli.rule_tests import test
 from pgproxy.cli.serving import serve
 
 
@@ -17,5 +18,5 @@ def main() -> None:
     """A PostgreSQL proxy that lets AI agents run freely while data stays inside its boundary."""
 
 
-for command in (demo, serve, check, explain, keygen):
+for command in (demo, serve, check, explain, test, keygen):
     main.add_command(command)

@@ -17,6 +17,7 @@ from pgproxy.catalog.reading import load_catalog
 from pgproxy.config.settings import Credentials, Upstream
 from pgproxy.errors import NotUnderstood, ProxyError, UpstreamUnreachable
 from pgproxy.login.verifiers import KeyCache
+from pgproxy.masking.plan import MaskPlan
 from pgproxy.net.link import Link
 from pgproxy.net.tls import upstream_context
 from pgproxy.net.upstream import UpstreamConnector
@@ -29,7 +30,7 @@ from pgproxy.session.context import SessionContext
 from pgproxy.session.notices import is_tree, tree_text
 from pgproxy.session.opening import ANALYSIS_SETTINGS
 from pgproxy.session.questions import catalog_arguments
-from pgproxy.session.understanding import Understanding, announced, check_origins, understand
+from pgproxy.session.understanding import Understanding, announced, check_origins, plan_for, understand
 from pgproxy.statements.facts import read_facts
 from pgproxy.statements.grammar import SyntaxProblem, check_identifiers, split
 from pgproxy.statements.model import ColumnId, Handling, RawStatement
@@ -39,6 +40,8 @@ STATEMENT = "_pgproxy_explain"
 CATALOG_STATEMENT = "_pgproxy_catalog"
 MESSAGE_LIMIT_BYTES = 1 << 28
 CATALOG_SECONDS = 60.0
+PLAIN_PARAMETERS = {"DateStyle": "ISO, MDY", "IntervalStyle": "postgres", "TimeZone": "UTC"}
+"""How values are written whose text depends on the session's settings."""
 
 
 async def read_catalog(upstream: Upstream, database: str) -> Catalog:
@@ -129,6 +132,8 @@ class Explanation:
     decision: Decision
     reads: tuple[str, ...] = ()
     writes: tuple[str, ...] = ()
+    plan: MaskPlan | None = None
+    """What would become of rows in text format, under PLAIN_PARAMETERS; None: they would pass as they are."""
 
 
 class Explainer:
@@ -195,9 +200,10 @@ class Explainer:
             decision = decide(understanding.facts, lineage, self._identity, self._rules, catalog)
             if row is not None and decision.action is Action.ALLOW:
                 check_origins(decision, row, catalog, self._identity, self._rules)
+            plan = plan_for(decision, row, (), catalog, self._context.keys, PLAIN_PARAMETERS)
         except ProxyError as error:
-            decision = _denial(error, ())
-        return Explanation(decision, reads, writes)
+            return Explanation(_denial(error, ()), reads, writes)
+        return Explanation(decision, reads, writes, plan)
 
     async def _understand(self, raw: RawStatement) -> tuple[Understanding, results.RowDescription | None]:
         trees, types, row, _ = await self._ask(

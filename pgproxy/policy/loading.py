@@ -7,14 +7,14 @@ and columns against a schema, are checked by `policy.checking`.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import Literal, TypeVar, cast
 
 from pgproxy.config.fields import Fields, as_entries, as_fields
 from pgproxy.config.problems import Position, ProblemList, nearest_or_all
 from pgproxy.config.scalars import parse_duration
-from pgproxy.config.yaml_nodes import MappingNode, Node, TextNode, parse_nodes
+from pgproxy.config.yaml_nodes import ListNode, MappingNode, Node, TextNode, parse_nodes
 from pgproxy.policy.mask_reading import MaskReader
 from pgproxy.policy.masks import Mask
 from pgproxy.policy.names import ColumnPattern, Glob, TablePattern, parse_column, parse_table
@@ -25,6 +25,7 @@ from pgproxy.policy.rules import (
     PREDICATES,
     Aggregates,
     Approval,
+    Cells,
     Conditions,
     Defaults,
     Denial,
@@ -42,6 +43,8 @@ from pgproxy.statements.model import StatementClass
 
 CLASSES = (*(str(name) for name in StatementClass), "all")
 WINDOWS = {"minute": 60.0, "hour": 3600.0, "day": 86400.0}
+UNMASKED = ("raw", "none")
+"""What `tests` say of a column that has no mask: `null` is a mask."""
 LIMITED = ("rows", "bytes", "statements", "probes")
 SECTIONS = ("masks", "reveal", "approvals", "deny", "limits", "defaults", "tests")
 
@@ -274,16 +277,44 @@ class _Reader:
         rule = fields.text("rule") or ""
         masks: list[tuple[str, Mask | None]] = []
         for column, node in fields.entries("masks"):
-            if isinstance(node, TextNode) and node.text == "raw":
+            if isinstance(node, TextNode) and node.text in UNMASKED:
                 masks.append((column.text, None))
             elif (mask := self._masks.mask(node)) is not None:
                 masks.append((column.text, mask))
+        rows, returns = self._rows(fields, "rows"), self._rows(fields, "returns")
         fields.finish()
-        if not any(key in fields for key in ("decision", "rule", "masks")):
-            self._problems.error(fields.at, "tests: an entry expects nothing", "decision, rule or masks")
+        if not any(key in fields for key in ("decision", "rule", "masks", "returns")):
+            self._problems.error(fields.at, "tests: an entry expects nothing", "decision, rule, masks or returns")
+        if ("rows" in fields) != ("returns" in fields) or len(rows) != len(returns):
+            at = fields.key_position("returns" if "returns" in fields else "rows")
+            self._problems.error(at, f"tests: {len(rows)} rows, and returns has {len(returns)}", "one for each row")
         if identity and sql is not None:
             expected = cast('Literal["allow", "deny", "hold"] | None', decision)
-            self._tests.append(RuleTest(identity[0], sql, expected, rule, tuple(masks), at=fields.at))
+            self._tests.append(
+                RuleTest(identity[0], sql, expected, rule, tuple(masks), rows, returns, at=fields.at),
+            )
+
+    def _rows(self, fields: Fields, key: str) -> tuple[Cells, ...]:
+        return tuple(self._cells(node, fields.name(key)) for node in fields.items(key))
+
+    def _cells(self, node: Node, what: str) -> Cells:
+        """A row: [a value for each column] or {column: its value}."""
+        values: Sequence[tuple[str | int, Node]]
+        match node:
+            case MappingNode():
+                values = [(name.text, value) for name, value in node.entries]
+            case ListNode():
+                values = list(enumerate(node.items))
+            case _:
+                self._problems.error(node.at, f"a row of {what} must be a list or a mapping", '[1, "a@b.example"]')
+                return ()
+        cells: list[tuple[str | int, str | None]] = []
+        for column, value in values:
+            if isinstance(value, TextNode):
+                cells.append((column, None if value.is_null else value.text))
+            else:
+                self._problems.error(value.at, f"a value of {what} must be text", "write it as psql prints it: '{a,b}'")
+        return tuple(cells)
 
     # Parts of rules -----------------------------------------------------------------------------------------------
 

@@ -119,6 +119,10 @@ class Defaults:
     opaque_reviewers: tuple[Word, ...] = ()
 
 
+Cells = tuple[tuple[str | int, str | None], ...]
+"""Of one row: (name or 0-based place of the result column, its value as text); None: NULL."""
+
+
 @dataclass(frozen=True, slots=True)
 class RuleTest:
     """One entry of `tests`: what a statement must come to."""
@@ -129,6 +133,10 @@ class RuleTest:
     rule: str = ""
     masks: tuple[tuple[str, Mask | None], ...] = ()
     """(result column, its mask); None: raw."""
+    rows: tuple[Cells, ...] = ()
+    """The result as it would be without masks."""
+    returns: tuple[Cells, ...] = ()
+    """What the identity must see of `rows`, one for each; columns that are not named may be anything."""
     at: Position = field(default=_NOWHERE, compare=False)
 
 

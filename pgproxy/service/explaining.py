@@ -32,7 +32,14 @@ async def explain(configuration: Configuration, identity_name: str, sql: str) ->
 
 
 def identity_named(settings: Settings, name: str) -> tuple[Identity, Credentials]:
-    """Who that is in the rules, and the role that its statements would run as (of a "*" user: the proxy's own)."""
+    """Who that is in the rules, and the role that its statements would run as (of a "*" user: the proxy's own).
+
+    Args:
+        name: of the file, or where it has "*" any user, also as rules write it ("role:NAME", "jwt:NAME").
+
+    Raises:
+        UnknownIdentity.
+    """
     upstream = settings.upstream
     entry = settings.identities.get(name) if name != "*" else None
     if entry is not None:
@@ -44,4 +51,4 @@ def identity_named(settings: Settings, name: str) -> tuple[Identity, Credentials
         hint = nearest_or_all(name, named) or "the file has no identities"
         raise UnknownIdentity(f'no identity "{name}" in {settings.path} ({hint})')
     source = "jwt" if anyone.auth == "jwt" else "role"
-    return Identity(name, source=source, database=upstream.database), upstream.credentials
+    return Identity(name.removeprefix(f"{source}:"), source=source, database=upstream.database), upstream.credentials

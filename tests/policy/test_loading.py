@@ -72,7 +72,9 @@ def test_the_example_is_read_whole() -> None:
     ]
     assert rules.defaults == Defaults()
     assert rules.tests[0].masks == (("email", Fake("email")),)
-    assert (rules.tests[-1].decision, rules.tests[-1].rule) == ("hold", "bulk-export")
+    assert (rules.tests[-2].decision, rules.tests[-2].rule) == ("hold", "bulk-export")
+    assert rules.tests[-1].rows == (((0, "1"), (1, "123-45-6789")),)
+    assert rules.tests[-1].returns == (((0, "1"), (1, "*******6789")),)
 
 
 @pytest.mark.parametrize(
