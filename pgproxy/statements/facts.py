@@ -177,7 +177,7 @@ def _witness(statement: exp.Expression) -> Witness:
             columns.append((str(node.this).lower(),))
         elif isinstance(node, exp.Dot) and isinstance(node.this, exp.Parameter):
             columns.append((str(node.this.name).lower(), _fold(node.expression)))  # the operator @ before t.c
-        elif isinstance(node, (exp.Update, exp.Delete)):
+        elif isinstance(node, (exp.Update, exp.Delete)) and not isinstance(node.parent, exp.When):
             where = node.args.get("where")
             has_where = has_where and where is not None and _is_condition(where.this)
     return Witness(tuple(tables), tuple(columns), _output_count(statement), has_where)

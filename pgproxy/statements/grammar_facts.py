@@ -32,6 +32,11 @@ _QUERY_CLASSES = {
     "DeleteStmt": StatementClass.DELETE,
     "MergeStmt": StatementClass.MERGE,
 }
+_ACTION_CLASSES = {
+    pb.CMD_INSERT: StatementClass.INSERT,
+    pb.CMD_UPDATE: StatementClass.UPDATE,
+    pb.CMD_DELETE: StatementClass.DELETE,
+}
 _WRITES = frozenset({"InsertStmt", "UpdateStmt", "DeleteStmt", "MergeStmt"})
 
 _VALUES = frozenset(
@@ -216,6 +221,10 @@ class _Walk:
         self.classes.add(_QUERY_CLASSES[kind])
         if kind in ("UpdateStmt", "DeleteStmt"):
             self.has_where = self.has_where and is_condition(message.where_clause)
+        elif kind == "MergeStmt":
+            self.merge_actions(message)
+        elif kind == "InsertStmt" and message.on_conflict_clause.action == pb.ONCONFLICT_UPDATE:
+            self.classes.add(StatementClass.UPDATE)
         if kind in _WRITES:
             # The target is always a stored relation, also where a CTE has its name.
             self.visit(message.relation, None)
@@ -229,6 +238,18 @@ class _Walk:
                 self.pending.append((_content(node), whole if clause.recursive else _Scope(scope, positions, index)))
             scope = whole
         self.children(kind, message, scope, leaving=("with_clause", "relation"))
+
+    def merge_actions(self, message: Any) -> None:
+        """What a MERGE does is what its actions do; their rows are named by its ON and each one's own condition."""
+        for node in message.merge_when_clauses:
+            action = node.merge_when_clause
+            done = _ACTION_CLASSES.get(action.command_type)
+            if done is None:
+                continue
+            self.classes.add(done)
+            if done is not StatementClass.INSERT:
+                is_narrowed = is_condition(message.join_condition) or is_condition(action.condition)
+                self.has_where = self.has_where and is_narrowed
 
     def children(self, kind: str, message: Any, scope: _Scope | None, leaving: tuple[str, ...] = ()) -> None:
         for field, value in message.ListFields():

@@ -216,7 +216,7 @@ KINDS: dict[str, Kind | Callable[[Any], Kind]] = {
     "InsertStmt": _analysed(C.INSERT),
     "UpdateStmt": _analysed(C.UPDATE),
     "DeleteStmt": _analysed(C.DELETE),
-    "MergeStmt": _uncovered(C.MERGE, "MERGE", "INSERT … ON CONFLICT, UPDATE … FROM or DELETE … USING would pass."),
+    "MergeStmt": _analysed(C.MERGE),
     "CopyStmt": _copy,
     "CreateTableAsStmt": _uncovered(
         C.DDL, "CREATE TABLE AS", "CREATE TABLE with columns, then INSERT … SELECT would pass."

@@ -122,6 +122,12 @@ def test_where_that_chooses_rows_is_one(verb: str, where: str) -> None:
         ("with d as (update t set a = 1) delete from t where id = 3", False),
         ("explain analyze delete from t", False),
         ("update t set a = 1 where p ~= q", True),
+        ("merge into t using u on t.id = u.id when matched then update set a = 1", True),
+        ("merge into t using u on t.id = u.id when matched then delete", True),
+        ("merge into t using u on true when matched then update set a = 1", False),
+        ("merge into t using u on true when matched and t.id = 3 then delete", True),
+        ("merge into t using u on true when not matched then insert values (1)", True),
+        ("with d as (delete from t) merge into t using u on t.id = u.id when matched then delete", False),
     ],
 )
 def test_every_update_and_delete_within_needs_a_where(sql: str, has_where: bool) -> None:
@@ -142,6 +148,17 @@ C = StatementClass
         ("insert into t select * from u", {C.INSERT}),
         ("with d as (delete from t returning *) select * from d", {C.SELECT, C.DELETE}),
         ("with i as (insert into t values (1)) update t set a = 1", {C.INSERT, C.UPDATE}),
+        ("insert into t values (1) on conflict do nothing", {C.INSERT}),
+        ("insert into t values (1) on conflict (a) do update set a = 2", {C.INSERT, C.UPDATE}),
+        (
+            "merge into t using u on t.id = u.id when matched and t.a = 1 then delete when matched then do nothing",
+            {C.MERGE, C.DELETE},
+        ),
+        (
+            "merge into t using u on t.id = u.id when matched then update set a = 1 when not matched then insert"
+            " values (1)",
+            {C.MERGE, C.INSERT, C.UPDATE},
+        ),
         ("explain delete from t", {C.EXPLAIN, C.DELETE}),
         ("explain select 1", {C.EXPLAIN}),
         ("copy (delete from t returning *) to stdout", {C.COPY_TO, C.DELETE}),

@@ -88,7 +88,8 @@ class Queries:
                 self._walk.functions.check(sample["tsmhandler"])
                 for value in self._walk.expressions.children(sample, scope):
                     predicates.use(value, UseKind.RANGE, "sample")
-        self._join_tree(query["jointree"], scope, "where")
+        # The condition of a MERGE is a field of its own since 17.
+        self._join_tree(query["jointree"], scope, "join" if query["commandType"] == MERGE else "where")
         predicates.condition(query.get("mergeJoinCondition"), scope, "join")
 
     def _join_tree(self, node: Any, scope: Scope, context: str) -> None:
