@@ -122,13 +122,24 @@ class Function:
         return self.oid < FIRST_NORMAL_OID
 
 
+ACTIVITY = Relation(
+    oid=2022,
+    schema="pg_catalog",
+    name="pg_stat_get_activity",
+    kind="f",
+    columns=(Column(6, "query", 25),),
+)
+"""The rows of pg_stat_get_activity(integer), by the function's OID (one below 10000 is no relation's as well):
+of its columns the one that holds other sessions' statements."""
+
+
 @dataclass(frozen=True, slots=True)
 class Catalog:
     """Objects of one database by OID. Absent means not loaded, never "does not exist"."""
 
     server_version: int = 0
     """server_version_num // 10000: 15, 16, 17, 18."""
-    relations: Mapping[int, Relation] = field(default_factory=dict)
+    relations: Mapping[int, Relation] = field(default_factory=lambda: {ACTIVITY.oid: ACTIVITY})
     types: Mapping[int, Type] = field(default_factory=dict)
     functions: Mapping[int, Function] = field(default_factory=dict)
     operators: Mapping[int, int] = field(default_factory=dict)

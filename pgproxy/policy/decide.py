@@ -16,7 +16,7 @@ from pgproxy.policy.decision import Action, Decision, OutputColumn, Reason
 from pgproxy.policy.mask_text import mask_text
 from pgproxy.policy.matching import Masked, Pins
 from pgproxy.policy.outputs import judge
-from pgproxy.policy.predicates import use_denials, write_denials
+from pgproxy.policy.predicates import effect_denials, use_denials, write_denials
 from pgproxy.policy.rules import Approval, Denial, Rules
 from pgproxy.policy.subject import Subject, subject_of
 from pgproxy.statements.model import Facts, Form, Handling, Lineage, RawStatement, Source
@@ -65,6 +65,8 @@ def decide(
             reason for use in sorted(lineage.uses, key=repr) for reason in use_denials(use, carrying, rules.defaults)
         ]
         denials += [r for write in lineage.writes for r in write_denials(write, carrying, rules.defaults)]
+        denials += [reason for effect in lineage.effects for reason in effect_denials(effect, carrying, rules.defaults)]
+        denials += _function_denials(lineage)
         (holds if rules.defaults.opaque == "hold" else denials).extend(_opaque(lineage))
 
     observed = [*_observed(subject, touched), *_observed_masks(subject, lineage, masked)]
@@ -186,6 +188,15 @@ def _view_denials(lineage: Lineage, masked: Masked) -> Iterator[Reason]:
                     str(entry.at),
                     "Mask the columns of the tables behind the view: masks follow them into every view.",
                 )
+
+
+def _function_denials(lineage: Lineage) -> Iterator[Reason]:
+    for name in lineage.denied_functions:
+        yield Reason(
+            "builtin.function",
+            f"function {name} is not allowed where columns are masked",
+            hint="Leave the function out; it reaches beyond what the text of a statement says.",
+        )
 
 
 def _opaque(lineage: Lineage) -> Iterator[Reason]:

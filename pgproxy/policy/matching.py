@@ -10,10 +10,12 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 
-from pgproxy.catalog.model import Catalog, Column, Relation
+from pgproxy.catalog.model import FIRST_NORMAL_OID, Catalog, Column, Relation
 from pgproxy.errors import NotUnderstood
-from pgproxy.policy.masks import Mask, Redact
+from pgproxy.policy.masks import Mask, Null, Redact
+from pgproxy.policy.names import parse_column
 from pgproxy.policy.rules import PREDICATES, MaskEntry, Predicates
+from pgproxy.policy.secrets import is_secret
 from pgproxy.policy.subject import Subject, is_transparent
 from pgproxy.statements.model import ColumnId
 
@@ -33,14 +35,16 @@ class ColumnMask:
     mask: Mask
     predicates: Predicates
     entries: tuple[MaskEntry, ...]
+    is_secret: bool = False
+    """Of a system table (`policy.secrets`): no default of the rules opens it, and nobody is asked."""
 
     @property
     def rule(self) -> str:
-        return self.entries[0].name
+        return "builtin.secret" if self.is_secret else self.entries[0].name
 
     @property
     def where(self) -> str:
-        return str(self.entries[0].at)
+        return "" if self.is_secret else str(self.entries[0].at)
 
 
 def combined(entries: Collection[MaskEntry], default: Predicates) -> ColumnMask | None:
@@ -52,6 +56,9 @@ def combined(entries: Collection[MaskEntry], default: Predicates) -> ColumnMask 
     levels = {entry.predicates or default for entry in distinct}
     strictest = next(level for level in PREDICATES if level in levels)
     return ColumnMask(distinct[0].mask if is_same else Redact(), strictest, distinct)
+
+
+SECRET = ColumnMask(Null(), "deny", (MaskEntry(parse_column("pg_catalog.*.*"), Null(), "deny"),), is_secret=True)
 
 
 def column_named(relation: Relation, name: str) -> Column | None:
@@ -110,6 +117,8 @@ class Masked:
         """The mask that rules give a column by its name or pin, through the whole inheritance tree."""
         if not self.subject.masks or relation.is_temporary:
             return None
+        if is_secret(relation, name):
+            return SECRET
         if not (relation.parents or relation.children or self.pins):
             return _mask_by_name(self.subject, relation.schema, relation.name, name)
         key = (relation.oid, name)
@@ -145,6 +154,8 @@ class Masked:
     def has_masked_columns(self, oid: int) -> bool:
         """Also true for a relation that is not known, and for a materialized view: it holds what it was made from."""
         relation = self.catalog.relations.get(oid)
+        if relation is not None and relation.oid < FIRST_NORMAL_OID:
+            return False  # secrets come out as NULL and are compared by nobody, so no error quotes them
         if relation is None or relation.kind == "m":
             return bool(self.subject.masks)
         return next(self.masked_columns(relation), None) is not None

@@ -57,8 +57,9 @@ def _is_clean(carried: Carried, defaults: Defaults) -> bool:
     """Whether this form of a masked column may be seen."""
     if carried.form is Form.COUNT:
         return True
+    assert carried.mask is not None
     if carried.form is Form.AGGREGATE:
-        return defaults.aggregates == "allow"
+        return defaults.aggregates == "allow" and not carried.mask.is_secret
     return carried.form is Form.DERIVED and carried.is_outside_masked_paths
 
 

@@ -8,7 +8,7 @@ from pgproxy.policy.carrying import Carried, Carrying
 from pgproxy.policy.decision import Reason
 from pgproxy.policy.masks import Mask
 from pgproxy.policy.rules import PREDICATES, Defaults, Predicates
-from pgproxy.statements.model import ColumnId, Form, Source, Use, UseKind, Write
+from pgproxy.statements.model import ColumnId, Effect, Form, Source, Use, UseKind, Write
 
 _UNBOUNDED_CONTEXTS = frozenset({"function", "limit", "partition", "window"})
 """There a value decides how many rows come out, or where they stand: as telling as an order."""
@@ -19,11 +19,12 @@ _ERROR_CONTEXTS = frozenset({"error", "aggregate_error"})
 
 def use_denials(use: Use, carrying: Carrying, defaults: Defaults) -> Iterator[Reason]:
     """What speaks against a use. Raises NotUnderstood."""
-    if use.context == "aggregate_error" and defaults.aggregates == "allow":
-        return  # the aggregate itself may be seen
+    seen = use.context == "aggregate_error" and defaults.aggregates == "allow"  # the aggregate itself may be seen
     here = _carried(use.column, carrying, use.json_path)
     there = [] if use.other is None else _carried(use.other, carrying)
     for one in (*here, *there):
+        if seen and not (one.mask is not None and one.mask.is_secret):
+            continue
         if one.mask is not None and (hint := _objection(use, one, here, there)):
             yield Reason(
                 one.mask.rule,
@@ -115,7 +116,7 @@ def write_denials(write: Write, carrying: Carrying, defaults: Defaults) -> Itera
     for one in carrying.of_sources(write.sources):
         if one.mask is None or one.form is Form.COUNT or one.is_outside_masked_paths:
             continue
-        if one.form is Form.AGGREGATE and defaults.aggregates == "allow":
+        if one.form is Form.AGGREGATE and defaults.aggregates == "allow" and not one.mask.is_secret:
             continue
         # A part of a value, stored under its mask, would be a code book: mask(substr(x, 1, 1)).
         is_same = _mask(target) == one.mask.mask and one.form in (Form.COPY, Form.WHOLE)
@@ -127,6 +128,21 @@ def write_denials(write: Write, carrying: Carrying, defaults: Defaults) -> Itera
             f"{one.name} is masked, and in {target.name} {lost}",
             one.mask.where,
             "Write constants, columns that are not masked, or the column into one with the same mask.",
+        )
+
+
+def effect_denials(effect: Effect, carrying: Carrying, defaults: Defaults) -> Iterator[Reason]:
+    """Nothing masked goes where others can see it, or into a setting of the session. Raises NotUnderstood."""
+    for one in carrying.of_sources(effect.sources):
+        if one.mask is None or one.form is Form.COUNT or one.is_outside_masked_paths:
+            continue
+        if one.form is Form.AGGREGATE and defaults.aggregates == "allow" and not one.mask.is_secret:
+            continue
+        yield Reason(
+            one.mask.rule,
+            f"{one.name} is masked, and {effect.function} takes effect beyond the result of the statement",
+            one.mask.where,
+            "Give it constants, or columns that are not masked.",
         )
 
 

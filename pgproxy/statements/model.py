@@ -202,6 +202,15 @@ class Write:
 
 
 @dataclass(frozen=True, slots=True)
+class Effect:
+    """A call that does something with stored values besides returning a result."""
+
+    function: str
+    """ "pg_catalog.setval"."""
+    sources: frozenset[Source]
+
+
+@dataclass(frozen=True, slots=True)
 class Reached:
     """Everything a tree names, by OID; what the catalog must know before the lineage can be traced."""
 
@@ -226,6 +235,10 @@ class Lineage:
     """Calls set_config: a setting may change while it runs."""
     opaque: tuple[str, ...] = field(default=())
     """What cannot be analysed though the tree is complete, a phrase each ("function public.f(integer) in plpgsql")."""
+    effects: tuple[Effect, ...] = ()
+    """Calls with stored data in them that take effect where others, or the session later, can see it."""
+    denied_functions: tuple[str, ...] = ()
+    """Built-in functions that no identity with a masked column may run ("pg_catalog.pg_read_file")."""
     is_read_only: bool = True
     materialized: Mapping[ColumnId, frozenset[Source]] = field(default_factory=dict, hash=False)
     """What each column of the materialized views it reads was made from; views it is made from in turn included."""

@@ -36,7 +36,7 @@ class Analysis:
         return f"{schema}{relation.name}.{stored.name if stored else _SYSTEM[column.attnum]}"
 
     def lines(self, statement: str) -> list[str]:
-        """The lineage of a statement, or its refusal: a line for each output, use, write and opaque thing."""
+        """The lineage of a statement, or its refusal: a line for each output, use, write, effect and opaque thing."""
         try:
             lineage = self.lineage(statement)
         except ProxyError as error:
@@ -50,7 +50,9 @@ class Analysis:
         )
         writes = [f"> {self.name(write.target)}{self._sources(write.sources)}" for write in lineage.writes]
         made = sorted(f"@ {self.name(column)}{self._sources(of)}" for column, of in lineage.materialized.items())
-        return [*columns, *uses, *writes, *made, *(f"! {phrase}" for phrase in lineage.opaque)]
+        effects = [f"* {effect.function}{self._sources(effect.sources)}" for effect in lineage.effects]
+        unreadable = [f"! {phrase}" for phrase in (*lineage.denied_functions, *lineage.opaque)]
+        return [*columns, *uses, *writes, *made, *effects, *unreadable]
 
     def _sources(self, sources: Iterable[Source]) -> str:
         shown = sorted(f"{self.name(one.column)}{_path(one.json_path)} {one.form.value}" for one in sources)

@@ -1,7 +1,8 @@
 """Exact lineage, case by case: `cases/*.txt`.
 
 A case is a statement and its lines, in the order of `Analysis.lines`: `=` output, `?` use, `>` write, `@` column of a
-materialized view, `!` opaque, `#` refused. `-- since 17` before it: older servers do not know the syntax.
+materialized view, `*` effect of a call, `!` denied or opaque function, `#` refused. `-- since 17` before it: older
+servers do not know the syntax.
 """
 
 from __future__ import annotations

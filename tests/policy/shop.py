@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pgproxy.catalog.model import Catalog, Column, Constraint, Relation, Type
 from pgproxy.statements.model import (
     ColumnId,
+    Effect,
     Facts,
     Form,
     Lineage,
@@ -139,6 +140,8 @@ RELATIONS = [
         references=(20060,),
     ),
     relation(1259, "pg_class", "oid oid, relname text", schema="pg_catalog"),
+    relation(1260, "pg_authid", "rolname text, rolpassword text", schema="pg_catalog"),
+    relation(2619, "pg_statistic", "starelid oid, stanullfrac int", schema="pg_catalog"),
 ]
 CATALOG = Catalog(
     server_version=18,
@@ -198,7 +201,7 @@ def output(entry: Mapping[str, object]) -> Output:
 
 
 def lineage(case: Mapping[str, object]) -> Lineage:
-    """From a case's `outputs`, `uses`, `writes`, `reads`, `opaque`."""
+    """From a case's `outputs`, `uses`, `writes`, `reads`, `effects`, `functions`, `opaque`."""
 
     def listed(key: str) -> list[object]:
         found = case.get(key, [])
@@ -208,6 +211,8 @@ def lineage(case: Mapping[str, object]) -> Lineage:
     uses = frozenset(use(str(text)) for text in listed("uses"))
     written = case.get("writes", {})
     assert isinstance(written, dict)
+    effects = case.get("effects", {})
+    assert isinstance(effects, dict)
     writes = tuple(Write(column(target), sources(value)) for target, value in written.items())
     fed = [*(one.sources for one in outputs), *(one.sources for one in writes)]
     reached = {one.column.relation for found in fed for one in found}
@@ -221,6 +226,8 @@ def lineage(case: Mapping[str, object]) -> Lineage:
         frozenset(targets),
         frozenset(reached | targets),
         opaque=tuple(str(what) for what in listed("opaque")),
+        effects=tuple(Effect(name, sources(value)) for name, value in effects.items()),
+        denied_functions=tuple(str(name) for name in listed("functions")),
         is_read_only=not targets,
         materialized=MATERIALIZED if case.get("definitions") == "known" else {},
     )

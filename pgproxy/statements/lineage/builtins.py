@@ -1,11 +1,15 @@
 """What is known of built-in functions, by name. Tables; `functions` applies them.
 
-A name counts only for a function that initdb made (OID below 16384), so no client can take one.
+A name counts only for a function that initdb made (OID below 16384), so no client can take one. `builtins.txt` has the
+verdict on each of them.
 """
 
 from __future__ import annotations
 
-import re
+from collections.abc import Mapping
+from enum import Enum
+from functools import cache
+from importlib import resources
 from typing import Final
 
 COUNT_ANY: Final = 2147
@@ -39,72 +43,43 @@ JSON_STEP: Final = frozenset(
 )
 """`->`, `->>`, `#>` and `#>>`: the first argument's value at the path of the others."""
 
-_DENIED: Final = re.compile(
-    r"""
-    (query|table|schema|database|cursor)_to_xml.*   # run SQL that is made at run time, or read whatever is there
-    | ts_stat
-    | lo_.* | loread | lowrite                      # large objects: a store of their own
-    | pg_read_.* | pg_ls_.* | pg_stat_file | pg_hba_file_rules | pg_ident_file_mappings | pg_show_all_file_settings
-    | pg_logical_.* | pg_replication_.* | pg_create_.* | pg_copy_.* | pg_drop_.* | pg_sync_.*
-    | pg_terminate_backend | pg_cancel_backend | pg_reload_conf | pg_rotate_logfile.* | pg_switch_wal | pg_promote
-    | pg_wal_replay_.* | pg_backup_.* | pg_log_.* | pg_import_.* | pg_restore_.* | pg_clear_.* | binary_upgrade_.*
-    | pg_stat_reset.* | pg_stat_get_backend_activity | pg_stat_clear_snapshot_.*
-    | (domain|array|record|range|multirange)_(in|recv) | pg_input_.*   # read a value of a type named at run time
-    """,
-    re.VERBOSE,
-)
-_DENIED_WITH_DATA: Final = re.compile(
-    r"""
-    pg_notify | pg_sleep.* | setval | nextval | currval | pg_(try_)?advisory_.* | txid_.* | setseed
-    """,
-    re.VERBOSE,
-)
-_WRITES: Final = re.compile(r"nextval|setval|pg_(try_)?advisory_.*|pg_notify|setseed|pg_export_snapshot")
+TS_REWRITE_QUERY: Final = 3685
+"""ts_rewrite(tsquery, text): the text is a query that it runs. The one of three arguments runs none."""
 
 
-def is_denied(name: str, argument_count: int | None = None) -> bool:
-    """Never run for a client, whatever its arguments.
+class Running(Enum):
+    """Whether a built-in function may run for a client: the sections of `builtins.txt`."""
 
-    Args:
-        argument_count: None if unknown.
-    """
-    if name == "ts_rewrite":
-        # With two arguments the second is the text of a query.
-        return argument_count != 3
-    return _DENIED.fullmatch(name) is not None
+    DENIED = "denied"
+    EFFECT = "effect"
+    JUDGED = "judged"
+    PLAIN = "plain"
 
 
-def is_denied_with_data(name: str) -> bool:
-    """Has an effect that others can see, so nothing stored may go into it."""
-    return _DENIED_WITH_DATA.fullmatch(name) is not None
+@cache
+def running() -> Mapping[str, Running]:
+    """Every built-in function by name."""
+    found: dict[str, Running] = {}
+    section = Running.DENIED
+    text = resources.files("pgproxy.statements.lineage").joinpath("builtins.txt").read_text(encoding="utf-8")
+    for line in text.splitlines():
+        if line.startswith("["):
+            section = Running(line[1:-1])
+        elif not line.startswith("#"):
+            found.update(dict.fromkeys(line.split(), section))
+    return found
+
+
+def is_denied(oid: int, name: str) -> bool:
+    """Never run for a client that has masked columns: listed as denied, or not listed."""
+    return oid == TS_REWRITE_QUERY or running().get(name, Running.DENIED) is Running.DENIED
+
+
+def has_effect(name: str) -> bool:
+    """Takes effect where others, or the session later, can see it: nothing masked may go into it."""
+    return running().get(name) is Running.EFFECT
 
 
 def is_write(name: str) -> bool:
     """Changes something that outlives the statement."""
-    return _WRITES.fullmatch(name) is not None
-
-
-SECRET_COLUMNS: Final = {
-    "pg_authid": frozenset(("rolpassword",)),
-    "pg_largeobject": frozenset(("data",)),
-    "pg_subscription": frozenset(("subconninfo",)),
-    "pg_user_mapping": frozenset(("umoptions",)),
-}
-"""Columns of system tables that hold secrets or users' data; so does their whole row."""
-HARMLESS_COLUMNS: Final = {
-    "pg_statistic": frozenset(
-        (
-            "starelid",
-            "staattnum",
-            "stainherit",
-            *(f"{name}{number}" for name in ("stakind", "staop", "stacoll") for number in range(1, 6)),
-        )
-    ),
-    "pg_statistic_ext_data": frozenset(("stxoid", "stxdinherit")),
-}
-"""System tables that are samples of users' data, and the only columns of them that are not."""
-
-STATEMENT_TEXTS: Final = 2022
-"""pg_stat_get_activity. Its columns are traced as if this OID were a table's (OIDs below 10000 are unique)."""
-STATEMENT_TEXT_COLUMN: Final = 6
-"""The text of other sessions' statements."""
+    return has_effect(name) and not name.startswith("pg_sleep")

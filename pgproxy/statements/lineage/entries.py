@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
-from pgproxy.catalog.model import FIRST_NORMAL_OID, Relation
+from pgproxy.catalog.model import ACTIVITY, FIRST_NORMAL_OID, Relation
 from pgproxy.errors import StatementDenied
-from pgproxy.statements.lineage.builtins import STATEMENT_TEXTS
 from pgproxy.statements.lineage.flow import NOTHING, Value, alternatives, column_value, derived, row_value, union
 from pgproxy.statements.lineage.refusals import refuse
-from pgproxy.statements.model import ColumnId, Form, Source, Use, UseKind
+from pgproxy.statements.model import ColumnId, Use, UseKind
 from pgproxy.statements.tree import Node, read_stored
 
 if TYPE_CHECKING:
@@ -307,10 +306,10 @@ class Entries:
             is_call = isinstance(expression, Node) and expression.tag == "FUNCEXPR"
             first = len(values) + 1
             numbers = range(first, first + function["funccolcount"])
-            if is_call and expression["funcid"] == STATEMENT_TEXTS:
-                for at in numbers:
-                    column = ColumnId(STATEMENT_TEXTS, at - first + 1)
-                    values[at] = Value(frozenset((Source(column, Form.DERIVED),)))
+            if is_call and expression["funcid"] == ACTIVITY.oid:
+                self._walk.relations.add(ACTIVITY.oid)
+                for column in ACTIVITY.columns:
+                    values[first + column.attnum - 1] = column_value(ColumnId(ACTIVITY.oid, column.attnum))
                 expression = expression.nodes("args")[0]
                 is_call = False
             value = derived(self._walk.expressions.value(expression, scope))

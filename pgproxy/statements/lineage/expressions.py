@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
-from pgproxy.catalog.model import FIRST_NORMAL_OID
+from pgproxy.catalog.model import ACTIVITY, FIRST_NORMAL_OID
 from pgproxy.statements.lineage import builtins
 from pgproxy.statements.lineage.constants import constant_text, constant_texts
 from pgproxy.statements.lineage.entries import Scope
@@ -203,7 +203,7 @@ class Expressions:
         return self.operator_value(node, arguments, scope)
 
     def check_operator_call(self, node: Node, arguments: Sequence[Value]) -> None:
-        self._walk.functions.check_call(self._operator_function(node), arguments, len(arguments))
+        self._walk.functions.check_call(self._operator_function(node), arguments)
 
     def operator_value(self, node: Node, arguments: list[Value], scope: Scope) -> Value:
         """The value of an operator whose operands were walked already."""
@@ -218,13 +218,12 @@ class Expressions:
         self, node: Node, oid: int, nodes: list[Any], arguments: list[Value], scope: Scope, *, is_set: bool
     ) -> Value:
         functions = self._walk.functions
-        functions.check_call(oid, arguments, len(arguments))
+        functions.check_call(oid, arguments)
         self._walk.failures.call(oid, nodes, arguments, scope)
         name = functions.name(oid)
-        if oid == builtins.STATEMENT_TEXTS:
+        if oid == ACTIVITY.oid:
             # In FROM its columns are told apart (`entries`); here it is one row.
-            column = ColumnId(oid, builtins.STATEMENT_TEXT_COLUMN)
-            return derived(*arguments, Value(frozenset((Source(column, Form.ROW),))))
+            return derived(*arguments, Value(frozenset((Source(ColumnId(oid, 0), Form.ROW),))))
         if is_set:
             self._walk.predicates.use(derived(*arguments), UseKind.RANGE, "function")
         elif name in builtins.JSON_STEP and len(nodes) == 2:
@@ -250,7 +249,7 @@ class Expressions:
                 arguments.append(argument)
                 values[entry["ressortgroupref"]] = argument
         direct = [self.value(item, scope) for item in node.nodes("aggdirectargs")]
-        walk.functions.check_call(oid, [*arguments, *direct], len(arguments))
+        walk.functions.check_call(oid, [*arguments, *direct])
         given = [entry["expr"] for entry in entries if not entry["resjunk"]]
         walk.failures.call(oid, given, arguments, scope, is_aggregate=True)
         walk.failures.note(*direct, is_aggregate=True)
@@ -291,7 +290,7 @@ class Expressions:
         oid = node["winfnoid"]
         self._walk.functions.check(oid)
         arguments = [self.value(argument, scope) for argument in node.nodes("args")]
-        self._walk.functions.check_call(oid, arguments, len(arguments))
+        self._walk.functions.check_call(oid, arguments)
         window = self._walk.queries.window(scope, node["winref"])
         conditions = [self._walk.predicates.condition(node["aggfilter"], scope, "filter")]
         conditions.extend(self.value(item, scope) for item in node.nodes("runCondition"))

@@ -9,8 +9,9 @@ from pgproxy.catalog.model import FIRST_NORMAL_OID, Function
 from pgproxy.errors import StatementDenied
 from pgproxy.statements.lineage import builtins
 from pgproxy.statements.lineage.constants import constant_text
-from pgproxy.statements.lineage.flow import Value
+from pgproxy.statements.lineage.flow import Value, joined_sources
 from pgproxy.statements.lineage.refusals import refuse
+from pgproxy.statements.model import Effect
 from pgproxy.statements.session_settings import SettingVerdict, verdict
 from pgproxy.statements.tree import Node
 
@@ -44,7 +45,7 @@ class Functions:
             is_call: a call whose arguments `check_setting` sees.
 
         Raises:
-            StatementDenied: it is one that never runs.
+            StatementDenied: it is set_config, and no call of it.
             NotUnderstood: it is not in the catalog.
         """
         if oid in self._checked:
@@ -61,12 +62,12 @@ class Functions:
         if not function.is_builtin:
             rights = ", with its owner's rights" if function.security_definer else ""
             self._walk.found_opaque(f"function {function.schema}.{function.name} in {function.language}{rights}")
-        elif builtins.is_denied(function.name, 3):
-            _deny(function.name)
+        elif builtins.is_denied(oid, function.name):
+            self._walk.denied_functions[f"{function.schema}.{function.name}"] = None
         elif builtins.is_write(function.name):
             self._walk.is_read_only = False
-        for called in function.calls:
-            if called >= FIRST_NORMAL_OID:
+        if not function.is_builtin:
+            for called in function.calls:
                 self.check(called)
 
     def check_operator(self, oid: int) -> None:
@@ -78,19 +79,14 @@ class Functions:
             _deny("set_config")
         self.check(function)
 
-    def check_call(self, oid: int, arguments: Iterable[Value], count: int) -> None:
-        """A call with these arguments; `check` has seen the function.
-
-        Raises:
-            StatementDenied: it takes effect where others can see it, and stored data goes into it.
-        """
+    def check_call(self, oid: int, arguments: Iterable[Value]) -> None:
+        """A call with these arguments; `check` has seen the function."""
         if self._walk.definition_depth:
             return
         name = self.name(oid)
-        if builtins.is_denied(name, count):
-            _deny(name)
-        if builtins.is_denied_with_data(name) and any(value.sources for value in arguments):
-            _deny(name, "with data of a table")
+        sources = joined_sources([value.sources for value in arguments])
+        if sources and builtins.has_effect(name):
+            self._walk.effects.append(Effect(f"pg_catalog.{name}", sources))
 
     def check_setting(self, arguments: Sequence[Node], values: Sequence[Value]) -> None:
         """A call of set_config: the name is a constant, and SET of it would pass, whatever the value if that is none.
@@ -100,8 +96,11 @@ class Functions:
         """
         name = constant_text(arguments[0]) if arguments[0].tag == "CONST" else None
         setting = constant_text(arguments[1]) if arguments[1].tag == "CONST" else None
-        if name is None or any(value.sources for value in values):
-            _deny("set_config", "with a name or value that is computed")
+        if name is None:
+            _deny("set_config", "with a name that is computed")
+        sources = joined_sources([value.sources for value in values])
+        if sources:
+            self._walk.effects.append(Effect("pg_catalog.set_config", sources))
         answers = [verdict(name, setting)] if setting is not None else [verdict(name, text) for text in _ANY_VALUE]
         if any(answer.verdict is not SettingVerdict.PASS for answer in answers):
             _deny("set_config", "for this setting")
@@ -123,5 +122,5 @@ def _deny(name: str, how: str = "") -> NoReturn:
     raise StatementDenied(
         f"function {name} is not allowed here {how}".rstrip(),
         detail=f"rule builtin.function: pg_catalog.{name}",
-        hint="Leave the function out; it reaches data or settings beyond what a statement's text says.",
+        hint="Name the setting as a constant, and one that SET may change.",
     )

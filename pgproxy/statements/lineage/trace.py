@@ -5,18 +5,11 @@ from __future__ import annotations
 from typing import Final
 
 from pgproxy.catalog.model import FIRST_NORMAL_OID, Catalog
-from pgproxy.errors import StatementDenied
-from pgproxy.statements.lineage.builtins import (
-    HARMLESS_COLUMNS,
-    SECRET_COLUMNS,
-    SET_CONFIG,
-    STATEMENT_TEXT_COLUMN,
-    STATEMENT_TEXTS,
-)
+from pgproxy.statements.lineage.builtins import SET_CONFIG
 from pgproxy.statements.lineage.queries import SELECT, Traced
 from pgproxy.statements.lineage.refusals import SIMPLER, refuse
 from pgproxy.statements.lineage.walk import Walk
-from pgproxy.statements.model import ColumnId, Lineage, Output, Source, Write
+from pgproxy.statements.model import Lineage, Output
 from pgproxy.statements.tree import Node, reached
 
 _TOO_DEEP: Final = "the statement is nested too deeply"
@@ -30,7 +23,7 @@ def trace(tree: Node, catalog: Catalog) -> Lineage:
         catalog: with everything that `reached` names.
     Raises:
         NotUnderstood: some part is not understood completely.
-        StatementDenied: it uses a function, or reads a system table, that no client may.
+        StatementDenied: it calls set_config for a setting that the analysis rests on, or reads a toast table.
     """
     walk = Walk(catalog)
     named = reached(tree)
@@ -43,32 +36,28 @@ def trace(tree: Node, catalog: Catalog) -> Lineage:
     for oid in named.operators:
         walk.functions.check_operator(oid)
     _check_types(walk, named.types)
-    _check_system_columns(walk, outputs)
     return Lineage(
         outputs=tuple(
             Output(
                 traced.name,
                 traced.type_oid,
-                _stored(traced.value.sources),
+                traced.value.sources,
                 traced.origin,
             )
             for traced in outputs
         ),
-        uses=frozenset(use for use in walk.uses if use.column.relation != STATEMENT_TEXTS),
-        writes=tuple(Write(write.target, _stored(write.sources)) for write in walk.writes),
+        uses=frozenset(walk.uses),
+        writes=tuple(walk.writes),
         written_relations=frozenset(walk.written),
         relations=frozenset(walk.relations),
         functions=named.functions,
         opaque=tuple(walk.opaque),
+        effects=tuple(walk.effects),
+        denied_functions=tuple(walk.denied_functions),
         is_read_only=walk.is_read_only,
         sets_configuration=SET_CONFIG in named.functions,
-        materialized={column: _stored(sources) for column, sources in walk.materialized.items()},
+        materialized=walk.materialized,
     )
-
-
-def _stored(sources: frozenset[Source]) -> frozenset[Source]:
-    """Without what stands for columns of a function."""
-    return frozenset(source for source in sources if source.column.relation != STATEMENT_TEXTS)
 
 
 def _walk_all(walk: Walk, tree: Node) -> list[Traced]:
@@ -89,32 +78,3 @@ def _check_types(walk: Walk, types: frozenset[int]) -> None:
             refuse("the statement reaches a type that is not known yet")
         if found is not None and found.is_user_checked:
             walk.found_opaque(f"type {found.schema}.{found.name}, whose checks run functions that are not built in")
-
-
-def _check_system_columns(walk: Walk, outputs: list[Traced]) -> None:
-    """System tables hold values of users' tables, passwords and other sessions' statements in some columns."""
-    read = {source.column for traced in outputs for source in traced.value.sources}
-    read |= {use.column for use in walk.uses}
-    read |= {source.column for sources in walk.materialized.values() for source in sources}
-    read |= {source.column for write in walk.writes for source in write.sources}
-    for column in read:
-        if column.relation < FIRST_NORMAL_OID and _is_secret(walk.catalog, column):
-            relation = walk.catalog.relations.get(column.relation)
-            name = relation.qualified_name if relation else "pg_catalog.pg_stat_get_activity"
-            raise StatementDenied(
-                f"a column of {name} holds data of tables or secrets",
-                detail=f"rule builtin.relation: {name}",
-                hint="Leave the column out.",
-            )
-
-
-def _is_secret(catalog: Catalog, column: ColumnId) -> bool:
-    if column.relation == STATEMENT_TEXTS:
-        return column.attnum == STATEMENT_TEXT_COLUMN
-    relation = catalog.relations.get(column.relation)
-    if relation is None:
-        return False
-    found = relation.column(column.attnum)
-    if relation.name in HARMLESS_COLUMNS:
-        return found is None or found.name not in HARMLESS_COLUMNS[relation.name]
-    return relation.name in SECRET_COLUMNS and (found is None or found.name in SECRET_COLUMNS[relation.name])

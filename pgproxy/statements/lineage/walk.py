@@ -16,7 +16,7 @@ from pgproxy.statements.lineage.functions import Functions
 from pgproxy.statements.lineage.predicates import Predicates
 from pgproxy.statements.lineage.queries import Queries
 from pgproxy.statements.lineage.refusals import refuse
-from pgproxy.statements.model import ColumnId, Source, Use, Write
+from pgproxy.statements.model import ColumnId, Effect, Source, Use, Write
 
 
 class Walk:
@@ -30,6 +30,8 @@ class Walk:
         self.writes: list[Write] = []
         self.relations: set[int] = set()
         self.written: set[int] = set()
+        self.effects: list[Effect] = []
+        self.denied_functions: dict[str, None] = {}
         self.opaque: dict[str, None] = {}
         self.materialized: dict[ColumnId, frozenset[Source]] = {}
         self.is_read_only = True
