@@ -37,6 +37,12 @@ class ApprovalRequired(StatementDenied):
     """The statement would be held for a reviewer."""
 
 
+class LimitReached(ProxyError):
+    """A limit of the rules is used up. DETAIL says which and how many, HINT when there is room again."""
+
+    sqlstate = "53400"
+
+
 class UnknownStatement(ProxyError):
     """A prepared statement that was not made, or not allowed, in this session."""
 

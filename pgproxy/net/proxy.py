@@ -7,12 +7,13 @@ import contextlib
 import itertools
 import logging
 import socket
-from collections.abc import Coroutine, Iterator, Mapping
+import time
+from collections.abc import Coroutine, Iterable, Iterator, Mapping
 from typing import Any
 
 from pgproxy.catalog.model import Catalog
 from pgproxy.config.settings import Address, Settings
-from pgproxy.errors import ProxyError
+from pgproxy.errors import ProxyError, UpstreamUnreachable
 from pgproxy.login.cancel_keys import CancelKeys
 from pgproxy.login.certificates import certificate_hash
 from pgproxy.login.directory import Directory, login_secret
@@ -21,6 +22,7 @@ from pgproxy.masking.keys import MaskingKeys
 from pgproxy.net.analysis import read_catalog
 from pgproxy.net.connection import Connection
 from pgproxy.net.driver import Driver
+from pgproxy.net.stored import StoredState
 from pgproxy.net.tls import certificate_der, server_context
 from pgproxy.net.upstream import UpstreamConnector
 from pgproxy.policy.rules import Rules
@@ -55,12 +57,16 @@ class CurrentRules:
 class Proxy:
     """Accepts clients until it is drained.
 
+    Args:
+        stored: what its sessions share and a store may keep.
+
     Raises (from the constructor):
         OSError, ssl.SSLError: a certificate that cannot be used.
     """
 
-    def __init__(self, settings: Settings, rules: Rules) -> None:
+    def __init__(self, settings: Settings, rules: Rules, stored: StoredState | None = None) -> None:
         self.settings = settings
+        self.stored = stored or StoredState()
         self.rules = CurrentRules(rules)
         self.keys = KeyCache()
         self.masking_keys = MaskingKeys(settings.masking_key)
@@ -145,6 +151,9 @@ class Proxy:
                 self.masking_keys,
                 parameters,
                 opening.client_min_messages,
+                self.stored.pins(opening.identity.database),
+                self.stored.probes,
+                time.time,
             )
         )
 
@@ -152,7 +161,8 @@ class Proxy:
         """Built-in objects of a database, read once; what users made is read in each statement's own transaction."""
         async with self._catalog_lock:
             if database not in self._catalogs:
-                self._catalogs[database] = await read_catalog(self.settings.upstream, database)
+                catalog = self._catalogs[database] = await read_catalog(self.settings.upstream, database)
+                self.stored.see_database(database, catalog, self.rules.current())
             return self._catalogs[database]
 
     async def cancel(self, process_id: int, secret: bytes) -> None:
@@ -183,8 +193,16 @@ class Proxy:
 
     def replace_rules(self, rules: Rules) -> None:
         self.rules.replace(rules)
+        self.in_background(self._see_databases(tuple(self._catalogs)))
         for driver in tuple(self._drivers):
             driver.rules_changed()
+
+    async def _see_databases(self, databases: Iterable[str]) -> None:
+        """New rules cover columns by the names that they have now."""
+        for database in databases:
+            with contextlib.suppress(UpstreamUnreachable):
+                catalog = await read_catalog(self.settings.upstream, database)
+                self.stored.see_database(database, catalog, self.rules.current())
 
     async def is_upstream_reachable(self) -> bool:
         try:

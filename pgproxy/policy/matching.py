@@ -21,8 +21,8 @@ from pgproxy.statements.model import ColumnId
 
 __all__ = ["ColumnMask", "Masked", "Pins", "column_named", "is_transparent"]
 
-Pins = Mapping[tuple[int, int], MaskEntry]
-"""(relation OID, attribute number) → the entry that covered it when it was first seen."""
+Pins = Mapping[tuple[int, int], tuple[MaskEntry, ...]]
+"""(relation OID, attribute number) → the entries that covered it when it was first seen."""
 
 Rank = tuple[bool, bool, int, int]
 """Of a claim on a column, greater wins: exact table, exact column, nearness of the relation, literal characters."""
@@ -119,13 +119,15 @@ class Masked:
             return None
         if is_secret(relation, name):
             return SECRET
-        if not (relation.parents or relation.children or self.pins):
-            return _mask_by_name(self.subject, relation.schema, relation.name, name)
+        if not (relation.parents or relation.children):
+            by_name = _mask_by_name(self.subject, relation.schema, relation.name, name)
+            if self._is_as_pinned(relation, name, by_name):
+                return by_name
         key = (relation.oid, name)
         if key not in self._found:
             # Rows of the children come out under the parent's column; where masks differ only redaction fits all.
             family = (relation, *self._descendants(relation))
-            claims = (self._claims(one, name) for one in family if column_named(one, name) is not None)
+            claims = (self.claims(one, name) for one in family if column_named(one, name) is not None)
             entries = [entry for claim in claims for entry in claim]
             self._found[key] = combined(entries, self.subject.rules.defaults.predicates)
         return self._found[key]
@@ -169,7 +171,14 @@ class Masked:
         yield relation
         yield from self._descendants(relation)
 
-    def _claims(self, relation: Relation, name: str) -> list[MaskEntry]:
+    def _is_as_pinned(self, relation: Relation, name: str, by_name: ColumnMask | None) -> bool:
+        """Whether the column's pins add nothing to what its name says."""
+        column = column_named(relation, name) if self.pins else None
+        pinned = () if column is None else self.pins.get((relation.oid, column.attnum), ())
+        known = () if by_name is None else by_name.entries
+        return all(entry in known for entry in pinned)
+
+    def claims(self, relation: Relation, name: str) -> list[MaskEntry]:
         """The most exact entries for a column of this relation's own rows; none where it is revealed."""
         if self.is_revealed(relation, name):
             return []
@@ -179,9 +188,8 @@ class Masked:
             if column is None:
                 continue
             fitting = [e for e in _entries_for(self.subject, one.schema, one.name) if e.columns.column.fits(name)]
-            pinned = self.pins.get((one.oid, column.attnum))
-            if pinned is not None and pinned.is_enforced and not self.subject.reveals_entry(pinned):
-                fitting.append(pinned)
+            pinned = self.pins.get((one.oid, column.attnum), ())
+            fitting += [e for e in pinned if e.is_enforced and not self.subject.reveals_entry(e)]
             for entry in fitting:
                 is_exact_table, is_exact_column, literal = entry.columns.exactness
                 ranked.setdefault(entry, (is_exact_table, is_exact_column, -distance, literal))

@@ -11,8 +11,11 @@ from pgproxy.errors import UpstreamUnreachable
 from pgproxy.masking.check import mask_fits
 from pgproxy.net.analysis import read_catalog, read_log_level
 from pgproxy.policy.checking import check_schema
+from pgproxy.policy.pins import PinBook, check_pins
 from pgproxy.policy.rules import Rules
 from pgproxy.service.files import Places, read_files
+from pgproxy.service.pinned import pins_of
+from pgproxy.storage.store import StoreUnavailable
 
 
 async def check(path: Path, *, offline: bool, environment: Mapping[str, str] | None = None) -> list[Problem]:
@@ -53,4 +56,9 @@ async def _ask_upstream(settings: Settings, rules: Rules, places: Places) -> lis
                 f'the server writes what role "{role.user}" asks into its log: log_min_messages is {log_level.level}',
                 f"as a superuser: ALTER ROLE {log_level.role} SET log_min_messages = panic",
             )
-    return [*problems, *check_schema(rules, catalog, mask_fits)]
+    book = PinBook(upstream.database)
+    try:
+        book = await pins_of(settings)
+    except StoreUnavailable as error:
+        problems.error(places.of("store"), str(error))
+    return [*problems, *check_schema(rules, catalog, mask_fits), *check_pins(book, rules, catalog)]

@@ -8,6 +8,7 @@ from pgproxy.login.identity import Identity
 from pgproxy.masking.keys import MaskingKeys
 from pgproxy.net.analysis import Explainer, Explanation, read_catalog
 from pgproxy.service.files import Configuration
+from pgproxy.service.pinned import pins_of
 from pgproxy.session.context import SessionContext
 
 
@@ -19,14 +20,15 @@ async def explain(configuration: Configuration, identity_name: str, sql: str) ->
     """The decision on each statement of the text, for this identity. Nothing is executed.
 
     Raises:
-        UnknownIdentity, UpstreamUnreachable, SyntaxProblem, analysis.ServerError.
+        UnknownIdentity, UpstreamUnreachable, StoreUnavailable, SyntaxProblem, analysis.ServerError.
     """
     settings = configuration.settings
     upstream = settings.upstream
     identity, role = identity_named(settings, identity_name)
     catalog = await read_catalog(upstream, upstream.database)
     keys = MaskingKeys(settings.masking_key)
-    context = SessionContext(identity, lambda: configuration.rules, lambda: catalog, keys)
+    pins = await pins_of(settings)
+    context = SessionContext(identity, lambda: configuration.rules, lambda: catalog, keys, pins=pins)
     async with Explainer(upstream, role, context) as explainer:
         return await explainer.explain(sql)
 

@@ -16,8 +16,11 @@ from pgproxy.errors import UpstreamUnreachable
 from pgproxy.masking.check import mask_fits
 from pgproxy.net.analysis import read_catalog
 from pgproxy.net.proxy import Proxy
+from pgproxy.net.stored import StoredState
 from pgproxy.policy.checking import check_schema
+from pgproxy.policy.pins import check_pins
 from pgproxy.service.files import Configuration, load_all_rules
+from pgproxy.storage.store import Store, StoreUnavailable, open_store
 from pgproxy.web.health import HealthSite
 
 log = logging.getLogger("pgproxy")
@@ -27,6 +30,10 @@ Result = TypeVar("Result")
 
 DEFAULT_HTTP = Http(Address("127.0.0.1", 6580))
 """Without an `http` section. Nobody asked for this very port: where it is taken, any free one will do."""
+
+
+STORE_SECONDS = 3.0
+"""/readyz has to know within 5 s."""
 
 
 class CannotStart(Exception):
@@ -49,12 +56,12 @@ async def serve(configuration: Configuration, announce: Callable[[str], None]) -
         announce: gets the one ready line.
 
     Raises:
-        CannotStart: a port taken, a certificate that cannot be read.
+        CannotStart: a port taken, a certificate that cannot be read, a store that is away.
     """
     async with Service(configuration) as service:
         for problem in configuration.warnings:
             log.warning("%s", problem)
-        await _warn_of_schema(configuration)
+        await _warn_of_schema(configuration, service.stored)
         announce(service.ready_line)
         await service.until_stopped()
 
@@ -64,11 +71,14 @@ class Service:
 
     def __init__(self, configuration: Configuration) -> None:
         self._settings = configuration.settings
+        self.stored = StoredState()
+        self._store: Store | None = None
+        self._keeping: asyncio.Task[None] | None = None
         try:
-            self.proxy = Proxy(configuration.settings, configuration.rules)
+            self.proxy = Proxy(configuration.settings, configuration.rules, self.stored)
         except (OSError, ssl.SSLError, ValueError) as error:
             raise CannotStart(f"tls or login settings cannot be used: {error}") from None
-        self._site = HealthSite(self._settings.http or DEFAULT_HTTP, self.proxy.is_upstream_reachable)
+        self._site = self._health_site(self._settings.http or DEFAULT_HTTP)
         self._stop = asyncio.Event()
         self.listen: Address = self._settings.listen
         self.http: Address = (self._settings.http or DEFAULT_HTTP).listen
@@ -78,6 +88,32 @@ class Service:
         return f"ready listen={self.listen} http={self.http}"
 
     async def __aenter__(self) -> Service:
+        await self._open_store()
+        try:
+            await self._start()
+        except BaseException:
+            await self._close_store()
+            raise
+        return self
+
+    async def _open_store(self) -> None:
+        try:
+            self._store = await open_store(self._settings.store)
+            await self.stored.load(self._store)
+        except StoreUnavailable as error:
+            await self._close_store()
+            raise CannotStart(str(error)) from None
+        self._keeping = asyncio.create_task(self.stored.keep())
+
+    async def _close_store(self) -> None:
+        if self._keeping is not None:
+            self._keeping.cancel()
+            await asyncio.wait([self._keeping])
+            await self.stored.flush()
+        if self._store is not None:
+            await self._store.close()
+
+    async def _start(self) -> None:
         try:
             self.listen = self.proxy.listen()
         except OSError as error:
@@ -91,11 +127,11 @@ class Service:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._stop.set)
         loop.add_signal_handler(signal.SIGHUP, self.reload)
-        return self
 
     async def __aexit__(self, *_: object) -> None:
         await self.proxy.drain()
         await self._site.stop()
+        await self._close_store()
 
     async def _start_site(self) -> Address:
         try:
@@ -104,8 +140,20 @@ class Service:
             if self._settings.http is not None:
                 raise
         log.warning("%s is taken and there is no http section: HTTP listens on any free port", DEFAULT_HTTP.listen)
-        self._site = HealthSite(Http(replace(DEFAULT_HTTP.listen, port=0)), self.proxy.is_upstream_reachable)
+        self._site = self._health_site(Http(replace(DEFAULT_HTTP.listen, port=0)))
         return await self._site.start()
+
+    def _health_site(self, http: Http) -> HealthSite:
+        return HealthSite(http, {"upstream": self.proxy.is_upstream_reachable, "store": self._is_store_reachable})
+
+    async def _is_store_reachable(self) -> bool:
+        try:
+            async with asyncio.timeout(STORE_SECONDS):
+                if self._store is not None:
+                    await self._store.check()
+        except (StoreUnavailable, TimeoutError):
+            return False
+        return self._store is not None
 
     async def until_stopped(self) -> None:
         await self._stop.wait()
@@ -122,8 +170,11 @@ class Service:
         log.info("rules reloaded version=%s", rules.version)
 
 
-async def _warn_of_schema(configuration: Configuration) -> None:
-    """At start: what the rules name and the database does not have is a warning; the upstream may also be down."""
+async def _warn_of_schema(configuration: Configuration, stored: StoredState) -> None:
+    """At start: what the rules name and the database does not have is a warning; the upstream may also be down.
+
+    What the rules cover is pinned now: from here on a rename takes no mask away.
+    """
     settings = configuration.settings
     quick = replace(settings.upstream, connect_timeout_seconds=min(3.0, settings.upstream.connect_timeout_seconds))
     try:
@@ -131,7 +182,9 @@ async def _warn_of_schema(configuration: Configuration) -> None:
     except UpstreamUnreachable as error:
         log.warning("upstream not reachable yet: %s: %s", error.message, error.detail)
         return
-    for problem in check_schema(configuration.rules, catalog, mask_fits):
+    stored.see_database(quick.database, catalog, configuration.rules)
+    pinned = check_pins(stored.pins(quick.database), configuration.rules, catalog)
+    for problem in [*check_schema(configuration.rules, catalog, mask_fits), *pinned]:
         log.warning("%s", problem)
 
 

@@ -97,9 +97,10 @@ class Analysis:
             self._decide_by_text(gate, error)
             return
         try:
-            decision = decision_for(understanding, context.identity, rules)
+            pins = context.pins.having_seen(understanding.stored_relations, understanding.catalog, rules)
+            decision = decision_for(understanding, context.identity, rules, pins)
             if gate.row is not None:
-                check_origins(decision, gate.row, understanding.catalog, context.identity, rules)
+                check_origins(decision, gate.row, understanding.catalog, context.identity, rules, pins)
         except ProxyError as error:
             refuse_parsed(state, gate.name, error)
             return

@@ -105,7 +105,8 @@ class Answers:
             return row.renamed((verdict.renames,)).encode()
         if verdict.decision is not None and verdict.understanding is not None:
             context, catalog = self._state.context, verdict.understanding.catalog
-            check_origins(verdict.decision, row, catalog, context.identity, context.rules())
+            rules = context.rules()
+            check_origins(verdict.decision, row, catalog, context.identity, rules, context.pins.under(rules))
         return data
 
     def _on_notice(self, run: Run) -> None:

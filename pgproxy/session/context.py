@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from pgproxy.catalog.model import Catalog
 from pgproxy.login.identity import Identity
 from pgproxy.masking.keys import MaskingKeys
+from pgproxy.policy.pins import PinBook
+from pgproxy.policy.probes import ProbeLedger
 from pgproxy.policy.rules import Rules
 
 
@@ -23,3 +25,9 @@ class SessionContext:
     """ParameterStatus values at login."""
     client_min_messages: str = "notice"
     """What the client would have without the proxy."""
+    pins: PinBook = field(default_factory=lambda: PinBook(""))
+    """Of the database; shared by its sessions."""
+    probes: ProbeLedger = field(default_factory=ProbeLedger)
+    """Of all identities; shared by all sessions."""
+    now: Callable[[], float] = lambda: 0.0
+    """Seconds since 1970."""

@@ -14,6 +14,7 @@ from pgproxy.login.identity import Identity
 from pgproxy.masking.keys import MaskingKeys
 from pgproxy.masking.plan import MaskPlan
 from pgproxy.policy.decision import Decision
+from pgproxy.policy.matching import Pins
 from pgproxy.policy.rules import Rules
 from pgproxy.policy.subject import subject_of
 from pgproxy.session.understanding import Understanding, decision_for, decision_for_utility, plan_for
@@ -82,7 +83,7 @@ class Verdict:
         """COPY of an identity that has no masks."""
         return self.passes_rows and self.raw is not None and self.raw.handling is Handling.REFUSE
 
-    def under(self, rules: Rules, identity: Identity) -> Verdict:
+    def under(self, rules: Rules, identity: Identity, pins: Pins) -> Verdict:
         """The same statement under the rules of this moment.
 
         Raises:
@@ -91,7 +92,7 @@ class Verdict:
         if self.raw is None or self.rules_version == rules.version:
             return self
         if self.understanding is not None:
-            decision = decision_for(self.understanding, identity, rules)
+            decision = decision_for(self.understanding, identity, rules, pins)
         else:
             decision = decision_for_utility(self.raw, identity, rules)
             is_show = self.raw.handling is Handling.SHOW

@@ -91,7 +91,8 @@ class SessionState:
         Raises:
             ProxyError: the rules of this moment deny it.
         """
-        return verdict.under(self.context.rules(), self.context.identity)
+        rules = self.context.rules()
+        return verdict.under(rules, self.context.identity, self.context.pins.under(rules))
 
     def redacts(self, head: Pending | None) -> bool:
         """An error or a notice that comes now may carry a masked value."""

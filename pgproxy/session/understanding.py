@@ -11,14 +11,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from pgproxy.catalog.decoding import merge
-from pgproxy.catalog.model import FIRST_NORMAL_OID, Catalog
+from pgproxy.catalog.model import FIRST_NORMAL_OID, Catalog, Relation
 from pgproxy.errors import ApprovalRequired, NotUnderstood, StatementDenied
 from pgproxy.login.identity import Identity
 from pgproxy.masking.keys import MaskingKeys
 from pgproxy.masking.plan import MaskPlan, plan_masks
 from pgproxy.policy.decide import decide, decide_utility
 from pgproxy.policy.decision import Action, Decision
-from pgproxy.policy.matching import Masked
+from pgproxy.policy.matching import Masked, Pins
 from pgproxy.policy.rules import Rules
 from pgproxy.policy.subject import subject_of
 from pgproxy.statements.agreement import agree
@@ -58,6 +58,12 @@ class Understanding:
     facts: Facts
     lineage: Lineage
     catalog: Catalog
+
+    @property
+    def stored_relations(self) -> list[Relation]:
+        """What the statement reads and writes of what users made."""
+        oids = self.lineage.relations | self.lineage.written_relations
+        return [self.catalog.relations[oid] for oid in oids if oid >= FIRST_NORMAL_OID]
 
 
 def announced(
@@ -121,13 +127,14 @@ def understand(
     return Understanding(raw, facts, lineage, catalog)
 
 
-def decision_for(understanding: Understanding, identity: Identity, rules: Rules) -> Decision:
+def decision_for(understanding: Understanding, identity: Identity, rules: Rules, pins: Pins) -> Decision:
     """Decide; a denial or a hold is raised.
 
     Raises:
         StatementDenied, ApprovalRequired.
     """
-    return enforced(decide(understanding.facts, understanding.lineage, identity, rules, understanding.catalog))
+    facts, lineage, catalog = understanding.facts, understanding.lineage, understanding.catalog
+    return enforced(decide(facts, lineage, identity, rules, catalog, pins=pins))
 
 
 def decision_for_utility(raw: RawStatement, identity: Identity, rules: Rules) -> Decision:
@@ -153,13 +160,15 @@ def enforced(decision: Decision) -> Decision:
     raise StatementDenied(text, detail=rule, hint=hint)
 
 
-def check_origins(decision: Decision, row: RowDescription, catalog: Catalog, identity: Identity, rules: Rules) -> None:
+def check_origins(
+    decision: Decision, row: RowDescription, catalog: Catalog, identity: Identity, rules: Rules, pins: Pins
+) -> None:
     """The tripwire: a masked column that the server names in its row description must be one that the lineage names.
 
     Raises:
         NotUnderstood: before a row is passed on.
     """
-    masked = Masked(subject_of(identity, rules), catalog)
+    masked = Masked(subject_of(identity, rules), catalog, pins)
     for column, field in zip(decision.columns, row.fields, strict=True):
         if field.table_oid == 0 or (field.table_oid, field.attnum) in column.origins:
             continue

@@ -1,13 +1,14 @@
 """The HTTP listener: liveness and readiness. Reviewer pages and the API join it later.
 
-`/healthz`: the process answers. `/readyz`: the upstream takes connections (asked at most once a second).
+`/healthz`: the process answers. `/readyz`: upstream and store take connections (asked at most once a second).
 """
 
 from __future__ import annotations
 
+import asyncio
 import ssl
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 
 from aiohttp import web
 
@@ -26,14 +27,14 @@ HEADERS = {
 
 class HealthSite:
     """Args:
-    is_upstream_reachable: opens and closes a connection; bounded by the connect timeout.
+    is_reachable: by name, what this process needs; each asks it, within a few seconds.
     """
 
-    def __init__(self, http: Http, is_upstream_reachable: Callable[[], Awaitable[bool]]) -> None:
+    def __init__(self, http: Http, is_reachable: Mapping[str, Callable[[], Awaitable[bool]]]) -> None:
         self._http = http
-        self._is_upstream_reachable = is_upstream_reachable
+        self._is_reachable = is_reachable
         self._checked_at = float("-inf")
-        self._is_ready = False
+        self._reached: Mapping[str, bool] = {}
         self._runner: web.AppRunner | None = None
 
     async def start(self) -> Address:
@@ -63,10 +64,11 @@ class HealthSite:
     async def _readyz(self, request: web.Request) -> web.Response:
         now = time.monotonic()
         if now - self._checked_at > FRESH_SECONDS:
-            self._is_ready = await self._is_upstream_reachable()
+            answers = await asyncio.gather(*(ask() for ask in self._is_reachable.values()))
+            self._reached = dict(zip(self._is_reachable, answers, strict=True))
             self._checked_at = now
-        upstream = "reachable" if self._is_ready else "unreachable"
-        return web.json_response({"upstream": upstream}, status=200 if self._is_ready else 503)
+        document = {name: "reachable" if answer else "unreachable" for name, answer in self._reached.items()}
+        return web.json_response(document, status=200 if all(self._reached.values()) else 503)
 
 
 async def _add_headers(request: web.Request, response: web.StreamResponse) -> None:

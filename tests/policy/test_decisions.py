@@ -59,7 +59,7 @@ def outcome(case: Case, rules: Rules) -> str:
     given = yaml.load(case.given, yaml.BaseLoader)
     assert isinstance(given, dict)
     names = {entry.name: entry for entry in rules.masks}
-    pins = {tuple(column(renamed)): names[name] for renamed, name in given.get("pins", {}).items()}
+    pins = {tuple(column(renamed)): (names[name],) for renamed, name in given.get("pins", {}).items()}
     estimate = given.get("estimate")
     try:
         decision = decide(

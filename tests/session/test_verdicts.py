@@ -30,10 +30,10 @@ def test_rows_that_only_a_text_let_through_stop_when_masks_come(masks: Rules, sq
     (raw,) = split(sql)
     running = Verdict(raw, rules_version="without masks", passes_rows=True)
     with pytest.raises(StatementDenied):
-        running.under(masks, AGENT)
-    assert Verdict(raw, rules_version="x", passes_rows=True).under(Rules(), AGENT).passes_rows
+        running.under(masks, AGENT, {})
+    assert Verdict(raw, rules_version="x", passes_rows=True).under(Rules(), AGENT, {}).passes_rows
 
 
 def test_show_goes_on(masks: Rules) -> None:
     (raw,) = split("SHOW work_mem")
-    assert Verdict(raw, rules_version="without masks", passes_rows=True).under(masks, AGENT).passes_rows
+    assert Verdict(raw, rules_version="without masks", passes_rows=True).under(masks, AGENT, {}).passes_rows
