@@ -24,6 +24,7 @@ from pgproxy.statements.model import Handling, RawStatement, StatementClass
 _NODE = pb.Node.DESCRIPTOR
 
 _CACHED_TEXT_CHARACTERS = 16 * 1024
+_STRUCTURE = frozenset("\\{}()")
 
 _QUERY_CLASSES = {
     "SelectStmt": StatementClass.SELECT,
@@ -102,7 +103,12 @@ def grammar_facts(raw: RawStatement) -> GrammarFacts:
 
 
 def check_identifiers(raw: RawStatement) -> None:
-    """Refuse names that the server's printed tree could turn into structure (it folds lines inside names).
+    """Refuse names that must not be read from the server's printed tree.
+
+    The tree's reader gives every name back exactly or refuses the tree (`tree.reader.unfolded`), and takes no name for
+    structure, so a name may hold what BI tools write: "count(*)", ":x". Two kinds stay outside all the same: control
+    characters, since the print folds lines at newlines of its own, and the odd names of CTEs, the only names that say
+    what a statement reads.
 
     Raises:
         NotUnderstood: names the rule, never the name.
@@ -114,7 +120,7 @@ def check_identifiers(raw: RawStatement) -> None:
         raise NotUnderstood(
             f"not provably safe: a name in the statement {problem}",
             detail="rule builtin.identifiers",
-            hint='Names without control characters, backslashes, braces, parentheses or a leading : < " would pass.',
+            hint="Leave out control characters; in names of WITH also backslashes, braces and parentheses.",
         )
 
 
@@ -232,7 +238,9 @@ class _Walk:
             clause = message.with_clause
             positions: dict[str, int] = {}
             for index, node in enumerate(clause.ctes):
-                positions.setdefault(node.common_table_expr.ctename, index)
+                name = node.common_table_expr.ctename
+                positions.setdefault(name, index)
+                self.unsafe_name = self.unsafe_name or _unsafe_query_name(name)
             whole = _Scope(scope, positions, len(clause.ctes))
             for index, node in enumerate(clause.ctes):
                 self.pending.append((_content(node), whole if clause.recursive else _Scope(scope, positions, index)))
@@ -283,16 +291,14 @@ def _parts(nodes: Any) -> Iterator[str]:
 
 
 def _unsafe(name: str) -> str:
-    if name.isidentifier():
-        return ""
+    is_safe = name.isidentifier() or all(unicodedata.category(character) != "Cc" for character in name)
+    return "" if is_safe else "contains a control character"
+
+
+def _unsafe_query_name(name: str) -> str:
     if name[:1] in (":", "<", '"'):
-        return "begins with : < or a double quote"
-    for character in name:
-        if character in "\\{}()":
-            return "contains a backslash, a brace or a parenthesis"
-        if unicodedata.category(character) == "Cc":
-            return "contains a control character"
-    return ""
+        return "in WITH begins with : < or a double quote"
+    return "in WITH contains a backslash, a brace or a parenthesis" if _STRUCTURE.intersection(name) else ""
 
 
 def _output_count(top: Any) -> int | None:

@@ -63,10 +63,9 @@ _ALLOWED = frozenset(
         " default_transaction_read_only default_transaction_deferrable synchronous_commit"
         # planner and resources
         " work_mem maintenance_work_mem temp_buffers hash_mem_multiplier temp_file_limit from_collapse_limit"
-        " join_collapse_limit seq_page_cost random_page_cost cpu_tuple_cost cpu_index_tuple_cost cpu_operator_cost"
-        " effective_cache_size effective_io_concurrency maintenance_io_concurrency default_statistics_target"
-        " constraint_exclusion cursor_tuple_fraction recursive_worktable_factor parallel_setup_cost"
-        " parallel_tuple_cost parallel_leader_participation min_parallel_table_scan_size"
+        " join_collapse_limit effective_cache_size effective_io_concurrency maintenance_io_concurrency"
+        " default_statistics_target constraint_exclusion cursor_tuple_fraction recursive_worktable_factor"
+        " parallel_setup_cost parallel_tuple_cost parallel_leader_participation min_parallel_table_scan_size"
         " min_parallel_index_scan_size max_parallel_workers max_parallel_workers_per_gather"
         " max_parallel_maintenance_workers synchronize_seqscans gin_fuzzy_search_limit gin_pending_list_limit"
         " stats_fetch_consistency vacuum_cost_delay vacuum_cost_limit vacuum_cost_page_hit vacuum_cost_page_miss"
@@ -76,7 +75,11 @@ _ALLOWED = frozenset(
         " check_function_bodies escape_string_warning restrict_nonsystem_relation_kind"
     ).split()
 )
-_ALLOWED_PREFIXES = ("geqo", "jit")
+_ALLOWED_PREFIXES = ("enable_", "geqo", "jit")
+_SWITCHES = frozenset(("enable_seqscan", "enable_bitmapscan", "enable_hashagg", "enable_hashjoin"))
+_COSTS = frozenset(("seq_page_cost", "random_page_cost", "cpu_tuple_cost", "cpu_index_tuple_cost", "cpu_operator_cost"))
+"""Without the one, or with extremes of the other, the planner takes an index or sorts, and the rows come out in that
+order, of a masked column too."""
 
 _WHY = {
     "role": "would change whose rights a statement has",
@@ -86,6 +89,7 @@ _WHY = {
     "standard_conforming_strings": "would change how a statement's text is read",
     "client_encoding": "would change how a statement's text is read",
     KEPT: "would show the server's internal messages",
+    **{name: "could make rows come out in the order of a masked column" for name in sorted(_SWITCHES | _COSTS)},
 }
 
 _SWITCH_SPACE = " \t\n\v\f\r"
@@ -108,9 +112,18 @@ def verdict(name: str, value: str | None) -> Answer:
         return _refusal(name, "SET client_encoding TO 'UTF8' would pass.")
     if name == "standard_conforming_strings":
         return _PASS if value is None or _is_on(value) else _refusal(name, "It is on, and stays on.")
+    if name == "plan_cache_mode":
+        is_planned_anew = value is None or value.lower() in ("auto", "force_custom_plan")
+        return (
+            _PASS if is_planned_anew else _refusal(name, "SET plan_cache_mode TO auto or force_custom_plan would pass.")
+        )
     if name in ("role", "session_authorization"):
         is_reset = value is None or value.lower() == ("none" if name == "role" else "default")
         return _PASS if is_reset else _refusal(name, "RESET would pass; connect as the other identity.")
+    if name in _COSTS:
+        return _PASS if value is None else _refusal(name, "RESET and SET effective_cache_size would pass.")
+    if name in _SWITCHES and value is not None and not _is_on(value):
+        return _refusal(name, "SET … TO on, RESET and the other enable_ settings would pass.")
     if (name == "all" and value is None) or name in _ALLOWED or name.startswith(_ALLOWED_PREFIXES) or "." in name:
         return _PASS
     return _refusal(

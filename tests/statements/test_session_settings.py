@@ -37,6 +37,11 @@ PASSES = [
     ("session_authorization", None),
     ("all", None),
     ("work_mem", None),
+    *((f"enable_{name}", "off") for name in ("nestloop", "mergejoin", "indexscan", "partition_pruning")),
+    ("enable_seqscan", "on"),
+    ("enable_seqscan", None),
+    ("random_page_cost", None),
+    ("plan_cache_mode", "force_custom_plan"),
 ]
 REFUSED = [
     ("role", "postgres"),
@@ -64,7 +69,9 @@ REFUSED = [
     ("plan_cache_mode", "force_generic_plan"),
     ("allow_system_table_mods", "on"),
     ("password_encryption", "md5"),
-    ("enable_seqscan", "off"),
+    *((f"enable_{name}", "off") for name in ("seqscan", "bitmapscan", "hashagg", "hashjoin")),
+    ("seq_page_cost", "1e9"),
+    ("random_page_cost", "0"),
     ("not_a_setting", "1"),
     ("all", "1"),
 ]
