@@ -4,10 +4,27 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from pgproxy.catalog.model import Catalog, Column, Constraint, Function, Relation, Type
+from pgproxy.catalog.versions import SEES_THE_PRESENT
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """One answer of the catalog query."""
+
+    catalog: Catalog
+    """Its objects alone."""
+    is_common: bool
+    """Every new transaction would have read the same: this one sees the present, and has changed nothing."""
+
+
+def read_document(document: str) -> Document:
+    """What `queries.CATALOG_QUERY` answered."""
+    isolation, changed_nothing = json.loads(document)["transaction"]
+    return Document(merge(Catalog(), document), changed_nothing and isolation in SEES_THE_PRESENT)
 
 
 def merge(catalog: Catalog, document: str) -> Catalog:
@@ -55,7 +72,7 @@ def _relation(row: list[Any]) -> Relation:
 
 
 def _type(row: list[Any]) -> Type:
-    oid, schema, name, kind, element, base, relation, delimiter, labels, members, is_checked = row
+    oid, schema, name, kind, element, base, relation, delimiter, labels, members, is_checked, version = row
     return Type(
         oid=oid,
         schema=schema,
@@ -68,6 +85,7 @@ def _type(row: list[Any]) -> Type:
         delimiter=delimiter,
         is_user_checked=is_checked,
         members=tuple(members or ()),
+        version=version,
     )
 
 

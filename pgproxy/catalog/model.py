@@ -7,8 +7,12 @@ Source of every field: the PostgreSQL manual, "System Catalogs".
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections import ChainMap
+from collections.abc import Iterable, Mapping, MutableMapping
 from dataclasses import dataclass, field, replace
+from typing import TypeVar, cast
+
+T = TypeVar("T")
 
 FIRST_NORMAL_OID = 16384
 """Objects below it were made by initdb (`access/transam.h`): built in."""
@@ -49,7 +53,7 @@ class Relation:
     c composite."""
     columns: tuple[Column, ...]
     version: str = ""
-    """(xmin …) of every catalog row this value was made from: differs when any of them changed."""
+    """Differs when any catalog row that this value was made from has changed (`catalog.versions`)."""
     parents: tuple[int, ...] = ()
     """Direct inheritance parents or partition root (pg_inherits.inhparent)."""
     children: tuple[int, ...] = ()
@@ -100,6 +104,8 @@ class Type:
     """Contains, at any depth, a domain whose CHECK calls a function that is not built in (opaque, ATTACK H1, H2)."""
     members: tuple[int, ...] = ()
     """Types of a composite's attributes, or the subtype of a range."""
+    version: str = ""
+    """As `Relation.version`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +122,7 @@ class Function:
     calls: tuple[int, ...] = ()
     """Functions an aggregate calls: transition, final, combine, …"""
     version: str = ""
+    """As `Relation.version`."""
 
     @property
     def is_builtin(self) -> bool:
@@ -161,6 +168,16 @@ class Catalog:
             operators={**self.operators, **(operators or {})},
         )
 
+    def under(self, newer: Catalog) -> Catalog:
+        """This catalog with another laid over it, as `with_objects`, but none of both is copied."""
+        return Catalog(
+            self.server_version,
+            ChainMap(_changeable(newer.relations), _changeable(self.relations)),
+            ChainMap(_changeable(newer.types), _changeable(self.types)),
+            ChainMap(_changeable(newer.functions), _changeable(self.functions)),
+            ChainMap(_changeable(newer.operators), _changeable(self.operators)),
+        )
+
     def descendants(self, oid: int) -> tuple[int, ...]:
         """All inheritance children and partitions of a relation, at any depth."""
         seen: list[int] = []
@@ -184,3 +201,8 @@ class Catalog:
                 if parent in self.relations:
                     queue.extend(self.relations[parent].parents)
         return tuple(seen)
+
+
+def _changeable(mapping: Mapping[int, T]) -> MutableMapping[int, T]:
+    """ChainMap's type wants to be written to, which nobody does here."""
+    return cast("MutableMapping[int, T]", mapping)

@@ -10,7 +10,13 @@ from __future__ import annotations
 import re
 from typing import Final
 
-_OPERATOR: Final = re.compile(r"(?<= )(=|<>|>=|>|\|\|)(?= )")
+from pgproxy.catalog.versions import (
+    FUNCTION_VERSION,
+    RELATION_VERSION,
+    TRANSACTION,
+    TYPE_VERSION,
+    qualified,
+)
 
 _QUERY: Final = """
 WITH RECURSIVE
@@ -131,6 +137,7 @@ functions(oid) AS (
 )
 SELECT pg_catalog.json_build_object(
   'version', pg_catalog.current_setting('server_version_num'),
+  'transaction', pg_catalog.json_build_array(TRANSACTION),
   'relations', (
     SELECT pg_catalog.json_agg(pg_catalog.json_build_array(
       c.oid::pg_catalog.int8, n.nspname, c.relname, c.relkind, c.relpersistence = 't',
@@ -173,30 +180,7 @@ SELECT pg_catalog.json_build_object(
         AND EXISTS (SELECT FROM family AS f WHERE f.oid = c.oid AND f.in_definition)) THEN (
         SELECT w.ev_action::pg_catalog.text FROM pg_catalog.pg_rewrite AS w
         WHERE w.ev_class = c.oid AND w.ev_type = '1') END,
-      (SELECT pg_catalog.md5(pg_catalog.string_agg(v.x, ' ' ORDER BY v.x))
-        FROM (
-          SELECT c.xmin::pg_catalog.text || c.ctid::pg_catalog.text
-          UNION ALL SELECT a.xmin::pg_catalog.text || a.ctid::pg_catalog.text
-          FROM pg_catalog.pg_attribute AS a WHERE a.attrelid = c.oid AND a.attnum > 0
-          UNION ALL SELECT x.xmin::pg_catalog.text || x.ctid::pg_catalog.text
-          FROM pg_catalog.pg_attrdef AS x WHERE x.adrelid = c.oid
-          UNION ALL SELECT i.xmin::pg_catalog.text || i.ctid::pg_catalog.text
-          FROM pg_catalog.pg_inherits AS i WHERE i.inhrelid = c.oid
-          UNION ALL SELECT i.xmin::pg_catalog.text || i.ctid::pg_catalog.text
-          FROM pg_catalog.pg_inherits AS i WHERE i.inhparent = c.oid
-          UNION ALL SELECT w.xmin::pg_catalog.text || w.ctid::pg_catalog.text
-          FROM pg_catalog.pg_rewrite AS w WHERE w.ev_class = c.oid
-          UNION ALL SELECT t.xmin::pg_catalog.text || t.ctid::pg_catalog.text
-          FROM pg_catalog.pg_trigger AS t WHERE t.tgrelid = c.oid
-          UNION ALL SELECT p.xmin::pg_catalog.text || p.ctid::pg_catalog.text
-          FROM pg_catalog.pg_policy AS p WHERE p.polrelid = c.oid
-          UNION ALL SELECT k.xmin::pg_catalog.text || k.ctid::pg_catalog.text
-          FROM pg_catalog.pg_constraint AS k WHERE k.conrelid = c.oid
-          UNION ALL SELECT k.xmin::pg_catalog.text || k.ctid::pg_catalog.text
-          FROM pg_catalog.pg_constraint AS k WHERE k.confrelid = c.oid
-          UNION ALL SELECT i.xmin::pg_catalog.text || i.ctid::pg_catalog.text
-          FROM pg_catalog.pg_index AS i WHERE i.indrelid = c.oid
-        ) AS v(x)),
+      RELATION_VERSION,
       CASE WHEN c.relkind = 'p' THEN (
         SELECT pg_catalog.json_agg(k.attnum)
         FROM (
@@ -229,8 +213,19 @@ SELECT pg_catalog.json_build_object(
                 SELECT k.confrelid::pg_catalog.int8, u.attnum FROM pg_catalog.unnest(k.confkey) AS u(attnum)
               ) AS t(relation, attnum)))
           FROM pg_catalog.pg_constraint AS k
-          WHERE (k.contype = 'f' AND (k.conrelid = c.oid OR k.confrelid = c.oid))
-            OR (k.contype = 'c' AND k.conrelid = c.oid)
+          WHERE k.conrelid = c.oid AND (k.contype = 'f' OR k.contype = 'c')
+          UNION ALL
+          SELECT pg_catalog.json_build_array(k.contype, (
+              SELECT pg_catalog.json_agg(pg_catalog.json_build_array(t.relation, t.attnum))
+              FROM (
+                SELECT k.conrelid::pg_catalog.int8, u.attnum FROM pg_catalog.unnest(k.conkey) AS u(attnum)
+                UNION ALL
+                SELECT k.confrelid::pg_catalog.int8, u.attnum FROM pg_catalog.unnest(k.confkey) AS u(attnum)
+              ) AS t(relation, attnum)))
+          -- A foreign key to this relation is found by its triggers here: confrelid has no index.
+          FROM (SELECT DISTINCT t.tgconstraint FROM pg_catalog.pg_trigger AS t WHERE t.tgrelid = c.oid) AS u(oid)
+          JOIN pg_catalog.pg_constraint AS k ON k.oid = u.oid
+          WHERE k.contype = 'f' AND k.confrelid = c.oid AND k.conrelid <> c.oid
         ) AS g(tested))
     ))
     FROM relations AS r
@@ -258,7 +253,8 @@ SELECT pg_catalog.json_build_object(
         SELECT FROM pg_catalog.pg_constraint AS k
         JOIN pg_catalog.pg_depend AS d ON d.classid = 'pg_catalog.pg_constraint'::pg_catalog.regclass
           AND d.objid = k.oid AND d.refobjid >= 16384 AND d.refobjid <> y.oid
-        WHERE k.contypid = y.oid)
+        WHERE k.contypid = y.oid),
+      TYPE_VERSION
     ))
     FROM types AS t
     JOIN pg_catalog.pg_type AS y ON y.oid = t.oid
@@ -267,7 +263,7 @@ SELECT pg_catalog.json_build_object(
     SELECT pg_catalog.json_agg(pg_catalog.json_build_array(
       p.oid::pg_catalog.int8, n.nspname, p.proname, p.prokind, l.lanname, p.prosecdef,
       (SELECT pg_catalog.json_agg(DISTINCT k.oid::pg_catalog.int8) FROM calls AS k WHERE k.caller = p.oid),
-      p.xmin::pg_catalog.text || p.ctid::pg_catalog.text
+      FUNCTION_VERSION
     ))
     FROM functions AS f
     JOIN pg_catalog.pg_proc AS p ON p.oid = f.oid
@@ -281,8 +277,18 @@ SELECT pg_catalog.json_build_object(
 )::pg_catalog.text
 """
 
-CATALOG_QUERY: Final = _OPERATOR.sub(r"OPERATOR(pg_catalog.\1)", re.sub(r"--.*", "", _QUERY))
+_WHOLE: Final = (
+    _QUERY.replace("RELATION_VERSION", RELATION_VERSION)
+    .replace("FUNCTION_VERSION", FUNCTION_VERSION)
+    .replace("TYPE_VERSION", TYPE_VERSION)
+    .replace("TRANSACTION", TRANSACTION)
+)
+
+CATALOG_QUERY: Final = qualified(_WHOLE)
 """
 $1 oid[] relations, $2 oid[] functions, $3 oid[] operators, $4 oid[] types, each may be empty. One row, one text: a JSON
-document of these objects and of what they depend on (`catalog.decoding.merge`).
+document of these objects and of what they depend on (`catalog.decoding`).
 """
+
+SESSION_CATALOG_QUERY: Final = qualified(re.sub(r"\$(\d)::pg_catalog\.oid\[\]", r"ARGUMENT(\1)", _WHOLE))
+"""The same with its arguments in the setting (`versions.ARGUMENTS_STATEMENT`): for sessions, which use it again."""

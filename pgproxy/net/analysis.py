@@ -11,9 +11,11 @@ from dataclasses import dataclass
 
 import asyncpg
 
+from pgproxy.catalog.decoding import merge
 from pgproxy.catalog.model import Catalog
 from pgproxy.catalog.queries import CATALOG_QUERY
 from pgproxy.catalog.reading import load_catalog
+from pgproxy.catalog.versions import array
 from pgproxy.config.settings import Credentials, Upstream
 from pgproxy.errors import NotUnderstood, ProxyError, UpstreamUnreachable
 from pgproxy.login.verifiers import KeyCache
@@ -29,7 +31,6 @@ from pgproxy.session.admission import admit, has_masks
 from pgproxy.session.context import SessionContext
 from pgproxy.session.notices import is_tree, tree_text
 from pgproxy.session.opening import ANALYSIS_SETTINGS
-from pgproxy.session.questions import catalog_arguments
 from pgproxy.session.understanding import Understanding, announced, check_origins, plan_for, understand
 from pgproxy.statements.facts import read_facts
 from pgproxy.statements.grammar import SyntaxProblem, check_identifiers, split
@@ -213,15 +214,16 @@ class Explainer:
             + query.Describe("S", STATEMENT).encode()
         )
         announcement = announced(trees, types, row, self._catalog.server_version)
-        arrays = catalog_arguments(announcement.reached)
+        named = announcement.reached
+        arguments = tuple(map(array, (named.relations, named.functions, named.operators, named.types)))
         *_, rows = await self._ask(
             query.Close("S", CATALOG_STATEMENT).encode()
             + query.Parse(CATALOG_STATEMENT, CATALOG_QUERY, ()).encode()
-            + query.Bind("", CATALOG_STATEMENT, (), arrays, ()).encode()
+            + query.Bind("", CATALOG_STATEMENT, (), arguments, ()).encode()
             + query.Execute("", 0).encode()
         )
-        document = results.only_value(rows[0]).decode()
-        return understand(raw, announcement, types, row, self._catalog, document), row
+        catalog = merge(self._catalog, results.only_value(rows[0]).decode())
+        return understand(raw, announcement, types, row, catalog), row
 
     async def _ask(
         self, requests: bytes

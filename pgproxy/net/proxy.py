@@ -28,6 +28,7 @@ from pgproxy.net.upstream import UpstreamConnector
 from pgproxy.policy.rules import Rules
 from pgproxy.session.analysed import AnalysedSession
 from pgproxy.session.context import SessionContext
+from pgproxy.session.memory import AnalysisMemory
 from pgproxy.session.opening import Opening
 from pgproxy.session.session import Session
 from pgproxy.session.transparent import TransparentSession
@@ -83,6 +84,7 @@ class Proxy:
         self.server_certificate_hash = None if tls is None else certificate_hash(certificate_der(tls.cert))
         self.requires_client_certificate = tls is not None and tls.mode == "verify-client"
         self._catalogs: dict[str, Catalog] = {}
+        self._memories: dict[str, AnalysisMemory] = {}
         self._catalog_lock = asyncio.Lock()
         self._drivers: set[Driver] = set()
         self._all_gone = asyncio.Event()
@@ -154,6 +156,7 @@ class Proxy:
                 self.stored.pins(opening.identity.database),
                 self.stored.probes,
                 time.time,
+                self._memories.setdefault(opening.identity.database, AnalysisMemory()),
             )
         )
 

@@ -1,6 +1,6 @@
 """One statement on its way to a decision: Parse and Describe, the tree, the catalog's rows, the verdict.
 
-    analyse ─▶ described ─▶ (catalog query) ─▶ decide ─▶ resume with the verdict, or refused
+    analyse ─▶ described ─▶ (versions) ─▶ (catalog query) ─▶ decide ─▶ resume with the verdict, or refused
 
 The steps themselves are `understanding`'s, which is pure; here is when each happens.
 """
@@ -9,19 +9,23 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from pgproxy.catalog.decoding import read_document
+from pgproxy.catalog.model import Catalog
+from pgproxy.catalog.versions import Objects, Snapshot
 from pgproxy.errors import NotUnderstood, ProxyError
 from pgproxy.session.admission import admit_by_text, has_masks
 from pgproxy.session.pending import Pending, Request
 from pgproxy.session.phases import Phase
-from pgproxy.session.prepared import RESERVED_PREFIX, Verdict
-from pgproxy.session.questions import about_catalog
+from pgproxy.session.prepared import RESERVED_PREFIX, Verdict, Watched
+from pgproxy.session.questions import Versions, about_catalog, about_versions
 from pgproxy.session.refusing import refuse_parsed
 from pgproxy.session.state import Gate, SessionState
 from pgproxy.session.understanding import announced, check_origins, decision_for, understand
-from pgproxy.statements.model import RawStatement
+from pgproxy.statements.model import RawStatement, Reached
 from pgproxy.wire import query, results
 
 CHECK_STATEMENT = RESERVED_PREFIX + "check"
+UNREADABLE = NotUnderstood("not provably safe: the catalog could not be read", detail="rule builtin.catalog")
 
 
 class Analysis:
@@ -44,11 +48,15 @@ class Analysis:
         def parsed() -> None:
             gate.is_parsed = True
 
+        guess = state.memory.shared.guess(raw.text)
+        described = Pending(Request.DESCRIBE_STATEMENT, visible=False, then=lambda: self._described(gate))
+        describe = query.Describe("S", name).encode()
         state.ask(Pending(Request.PARSE, visible=False, position_offset=offset, then=parsed), parse)
-        state.ask(
-            Pending(Request.DESCRIBE_STATEMENT, visible=False, then=lambda: self._described(gate)),
-            query.Describe("S", name).encode() + query.Flush().encode(),
-        )
+        if guess is None:
+            state.ask(described, describe + query.Flush().encode())
+        else:  # in the same flight: most statements come again
+            state.ask(described, describe)
+            self._ask_versions(gate, guess)
 
     def analyse_ourselves(
         self, raw: RawStatement, parameter_types: tuple[int, ...], resume: Callable[[Verdict], None]
@@ -62,37 +70,62 @@ class Analysis:
         self.analyse(raw, CHECK_STATEMENT, query.Parse(CHECK_STATEMENT, raw.text, parameter_types).encode(), resume)
 
     def _described(self, gate: Gate) -> None:
-        state, catalog = self._state, self._state.context.catalog()
+        catalog = self._state.context.catalog()
         try:
             gate.announcement = announced(gate.trees, gate.parameter_types, gate.row, catalog.server_version)
         except ProxyError as error:
             self._decide_by_text(gate, error)
             return
-        if gate.announcement.is_known(catalog):
-            self._decide(gate, None)
+        if gate.asked is None or not gate.announcement.unknown(catalog):
+            self._find_catalog(gate)
+
+    def _find_catalog(self, gate: Gate) -> None:
+        """The catalog as the statement's own transaction sees it: a remembered one if its versions are those of now."""
+        state, shared = self._state, self._state.context.catalog()
+        if state.gate is not gate:  # decided, or refused, before the answer to a guess came
             return
+        assert gate.announcement is not None
+        unknown = gate.announcement.unknown(shared)
+        if not unknown:
+            self._decide(gate, shared)
+            return
+        snapshot = state.memory.snapshot(unknown)
+        if snapshot is None:
+            self._read_catalog(gate, unknown)
+        elif gate.asked != snapshot.objects:
+            state.enter(Phase.READING_CATALOG)
+            self._ask_versions(gate, snapshot.objects)
+        elif Versions.decode(gate.answers[-1]).fingerprint == snapshot.fingerprint:
+            self._decide(gate, snapshot.catalog, snapshot)
+        else:
+            self._read_catalog(gate, unknown)
+
+    def _ask_versions(self, gate: Gate, objects: Objects) -> None:
+        gate.asked = objects
+        questions = about_versions(objects, self._state.prepared_ourselves)
+        self._state.ask_ourselves(questions, UNREADABLE, gate.answers, lambda: self._find_catalog(gate))
+
+    def _read_catalog(self, gate: Gate, unknown: Reached) -> None:
+        state = self._state
         state.enter(Phase.READING_CATALOG)
-        unreadable = NotUnderstood("not provably safe: the catalog could not be read", detail="rule builtin.catalog")
-        questions = about_catalog(gate.announcement.reached, is_prepared=state.catalog_prepared)
-        state.catalog_prepared = True
-        state.ask_ourselves(questions, unreadable, gate.document, lambda: self._catalog_read(gate))
 
-    def _catalog_read(self, gate: Gate) -> None:
-        if len(gate.document) != 1:
-            unreadable = NotUnderstood("not provably safe: the catalog could not be read")
-            refuse_parsed(self._state, gate.name, unreadable)
-            return
-        value = results.only_value(gate.document[0])
-        self._decide(gate, value.decode())
+        def answered() -> None:
+            read = read_document(results.only_value(gate.answers[-1]).decode())
+            snapshot = Snapshot.of(state.context.catalog(), read.catalog)
+            if unknown.relations <= snapshot.catalog.relations.keys():  # else the server knows what this cannot see
+                state.memory.keep(unknown, snapshot, is_common=read.is_common and not snapshot.has_temporary())
+                state.memory.shared.note(gate.raw.text, snapshot.objects)
+            self._decide(gate, snapshot.catalog, snapshot)
 
-    def _decide(self, gate: Gate, document: str | None) -> None:
+        state.ask_ourselves(about_catalog(unknown, state.prepared_ourselves), UNREADABLE, gate.answers, answered)
+
+    def _decide(self, gate: Gate, catalog: Catalog, snapshot: Snapshot | None = None) -> None:
+        """Over the catalog that the statement's own transaction sees."""
         assert gate.announcement is not None
         state, context = self._state, self._state.context
         rules = context.rules()
         try:
-            understanding = understand(
-                gate.raw, gate.announcement, gate.parameter_types, gate.row, context.catalog(), document
-            )
+            understanding = understand(gate.raw, gate.announcement, gate.parameter_types, gate.row, catalog)
         except ProxyError as error:
             self._decide_by_text(gate, error)
             return
@@ -105,7 +138,8 @@ class Analysis:
             refuse_parsed(state, gate.name, error)
             return
         state.gate = None
-        gate.resume(Verdict(gate.raw, decision, rules.version, understanding, gate.row, gate.parameter_types))
+        watched = Watched.of(snapshot, gate.announcement.reached) if snapshot is not None else None
+        gate.resume(Verdict(gate.raw, decision, rules.version, understanding, gate.row, gate.parameter_types, watched))
 
     def _decide_by_text(self, gate: Gate, error: ProxyError) -> None:
         """What could not be understood is refused under masks; without any, only what the text says can refuse it."""

@@ -11,6 +11,7 @@ from pgproxy.masking.keys import MaskingKeys
 from pgproxy.policy.pins import PinBook
 from pgproxy.policy.probes import ProbeLedger
 from pgproxy.policy.rules import Rules
+from pgproxy.session.memory import AnalysisMemory
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,3 +32,5 @@ class SessionContext:
     """Of all identities; shared by all sessions."""
     now: Callable[[], float] = lambda: 0.0
     """Seconds since 1970."""
+    memory: AnalysisMemory = field(default_factory=AnalysisMemory)
+    """What all sessions of the database share."""

@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from pgproxy.errors import NotUnderstood, ProxyError
-from pgproxy.session.analysis import Analysis
+from pgproxy.session.analysis import UNREADABLE, Analysis
 from pgproxy.session.pending import Pending, Request
 from pgproxy.session.phases import Phase
 from pgproxy.session.prepared import Portal, Verdict
-from pgproxy.session.questions import about_formats
+from pgproxy.session.questions import Versions, about_formats, about_versions
 from pgproxy.session.refusing import refuse_here
 from pgproxy.session.state import SessionState
 from pgproxy.statements.model import Handling, RawStatement
@@ -30,17 +30,30 @@ class Execution:
 
     # Bind ------------------------------------------------------------------------------------------------------
 
-    def bind(self, portal: Portal, sent: bytes, then: Then) -> None:
-        """Send Bind; `then` is called once the portal is certain to mean what was decided."""
-        self._state.enter(Phase.BINDING)
-        pending = Pending(
-            Request.BIND,
-            visible=False,
-            portal=portal,
-            verdict=portal.verdict,
-            then=lambda: self._check_bound(portal, then),
-        )
-        self._state.ask(pending, sent + query.Flush().encode())
+    def bind(self, portal: Portal, sent: bytes, then: Then, *, is_just_decided: bool = False) -> None:
+        """Send Bind; `then` is called once the portal is certain to mean what was decided.
+
+        Args:
+            is_just_decided: nothing of the client's came in between.
+        """
+        state, watched = self._state, portal.verdict.watched
+        state.enter(Phase.BINDING)
+        pending = Pending(Request.BIND, visible=False, portal=portal, verdict=portal.verdict)
+        if watched is None or is_just_decided:
+            pending.then = lambda: self._check_bound(portal, then)
+            state.ask(pending, sent + query.Flush().encode())
+            return
+        rows: list[bytes] = []
+
+        def answered() -> None:
+            if Versions.decode(rows[-1]).fingerprint != watched.fingerprint:
+                portal.prepared.is_stale = True
+            self._check_bound(portal, then)
+
+        state.ask(
+            pending, sent
+        )  # under the portal's locks, and with the snapshot that it will run with, or a later one
+        state.ask_ourselves(about_versions(watched.objects, state.prepared_ourselves), UNREADABLE, rows, answered)
 
     def _check_bound(self, portal: Portal, then: Then) -> None:
         """At BindComplete: a tree since the last decision means that the server analysed anew (or inlined a function).
@@ -68,7 +81,7 @@ class Execution:
         rows: list[bytes] = []
 
         def answered() -> None:
-            formats.answer(results.DataRow.decode(rows[0][5:]).values())
+            formats.answer(results.DataRow.decode(rows[-1][5:]).values())
             then(portal)
 
         unknown = NotUnderstood("not provably safe: the format of values is not known", detail="rule builtin.formats")
@@ -149,6 +162,6 @@ class Execution:
         state = self._state
         state.names.executed(raw)
         if raw.forgets_statements and raw.forgets is None:
-            state.catalog_prepared = False
+            state.prepared_ourselves.clear()
         if (raw.setting is not None and raw.setting.name == "all") or raw.node == "DiscardStmt":
             state.level.reset()

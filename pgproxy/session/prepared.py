@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
+from pgproxy.catalog.versions import Objects, Snapshot, fingerprint
 from pgproxy.errors import NotUnderstood
 from pgproxy.login.identity import Identity
 from pgproxy.masking.keys import MaskingKeys
@@ -18,7 +19,7 @@ from pgproxy.policy.matching import Pins
 from pgproxy.policy.rules import Rules
 from pgproxy.policy.subject import subject_of
 from pgproxy.session.understanding import Understanding, decision_for, decision_for_utility, plan_for
-from pgproxy.statements.model import Handling, RawStatement
+from pgproxy.statements.model import Handling, RawStatement, Reached
 from pgproxy.wire.results import RowDescription
 
 RESERVED_PREFIX = "_pgproxy_"
@@ -28,6 +29,23 @@ FORMAT_SETTINGS = ("DateStyle", "IntervalStyle", "TimeZone")
 """Reported settings that decide how text values are written."""
 
 PlanKey = tuple[object, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """Objects whose changes leave the server's plan of a statement alone, and so are not announced at Bind.
+
+    It announces what happens to a relation or a function that the tree names, by a new tree. Not what happens to those
+    further on: ancestors and descendants, ends of foreign keys, what materialized views were made from, types.
+    """
+
+    objects: Objects
+    fingerprint: str
+
+    @classmethod
+    def of(cls, snapshot: Snapshot, reached: Reached) -> Watched | None:
+        objects = snapshot.without(reached.relations, reached.functions)
+        return cls(objects, fingerprint(snapshot.catalog, objects)) if objects else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +62,8 @@ class Verdict:
     """Of an analysed statement; None where it returns no rows."""
     parameter_types: tuple[int, ...] = ()
     """Of an analysed statement, as the server settled on them."""
+    watched: Watched | None = None
+    """What it was made from and the server does not announce; None: it announces all."""
     passes_rows: bool = False
     """Without a tree: SHOW, or anything of an identity that has no masks."""
     kept_level: str | None = None

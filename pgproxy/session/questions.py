@@ -5,52 +5,96 @@ All of it is under names with the reserved prefix, and none of its replies reach
 
 from __future__ import annotations
 
-from pgproxy.catalog.queries import CATALOG_QUERY
+from collections.abc import Container
+from dataclasses import dataclass
+
+from pgproxy.catalog.queries import SESSION_CATALOG_QUERY
+from pgproxy.catalog.versions import ARGUMENTS_STATEMENT, SEES_THE_PRESENT, VERSIONS_QUERY, Objects, array
 from pgproxy.session.formats import FORMATS_QUERY
 from pgproxy.session.pending import Request
 from pgproxy.session.prepared import RESERVED_PREFIX
 from pgproxy.statements.model import Reached
-from pgproxy.wire import query
+from pgproxy.wire import query, results
 
+ARGUMENTS = RESERVED_PREFIX + "arguments"
 CATALOG = RESERVED_PREFIX + "catalog"
+VERSIONS = RESERVED_PREFIX + "versions"
 FORMATS = RESERVED_PREFIX + "formats"
 
-Question = tuple[Request, bytes]
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """One message, and which statement of ours it prepares."""
+
+    request: Request
+    sent: bytes
+    prepares: str = ""
 
 
-def about_catalog(reached: Reached, *, is_prepared: bool) -> list[Question]:
-    """The rows of what a tree reaches; the last one is Close, with Flush.
+@dataclass(frozen=True, slots=True)
+class Versions:
+    """The answer to `about_versions`."""
+
+    fingerprint: str
+    isolation: str
+    changed_nothing: bool
+    """The transaction."""
+
+    @property
+    def sees_the_present(self) -> bool:
+        return self.isolation in SEES_THE_PRESENT
+
+    @classmethod
+    def decode(cls, row: bytes) -> Versions:
+        """From a DataRow frame."""
+        fingerprint, isolation, changed_nothing = results.DataRow.decode(row[5:]).values()
+        return cls((fingerprint or b"").decode(), (isolation or b"").decode(), changed_nothing == b"t")
+
+
+def about_catalog(reached: Reached, prepared: Container[str]) -> list[Question]:
+    """The rows of what a tree reaches; the last DataRow holds the document, the last question is Close, with Flush.
 
     Args:
-        is_prepared: the statement was prepared in this session; it may be gone by DISCARD or DEALLOCATE.
+        prepared: which statements of ours this session has; they may be gone by DISCARD or DEALLOCATE.
     """
-    questions: list[Question] = []
-    if not is_prepared:
-        questions += [
-            (Request.CLOSE, query.Close("S", CATALOG).encode()),
-            (Request.PARSE, query.Parse(CATALOG, CATALOG_QUERY, ()).encode()),
-        ]
-    return [*questions, *_executed(CATALOG, catalog_arguments(reached))]
+    sets = (reached.relations, reached.functions, reached.operators, reached.types)
+    return _with_arguments(CATALOG, SESSION_CATALOG_QUERY, b";".join(map(array, sets)), prepared)
 
 
-def catalog_arguments(reached: Reached) -> tuple[bytes, ...]:
-    """The parameters of the catalog query as text: four arrays of OIDs."""
-    named = (reached.relations, reached.functions, reached.operators, reached.types)
-    return tuple(("{" + ",".join(map(str, sorted(oids))) + "}").encode() for oids in named)
+def about_versions(objects: Objects, prepared: Container[str]) -> list[Question]:
+    """The versions of objects as the transaction sees them; the last DataRow is for `Versions.decode`."""
+    return _with_arguments(VERSIONS, VERSIONS_QUERY, objects.argument, prepared)
 
 
 def about_formats() -> list[Question]:
     """How the server writes values now; the last one is Close, with Flush."""
+    return _answered_at_once([*_prepared(FORMATS, FORMATS_QUERY), *_executed(FORMATS, ())])
+
+
+def _with_arguments(name: str, sql: str, argument: bytes, prepared: Container[str]) -> list[Question]:
+    questions: list[Question] = []
+    if ARGUMENTS not in prepared:
+        questions += _prepared(ARGUMENTS, ARGUMENTS_STATEMENT)
+    if name not in prepared:
+        questions += _prepared(name, sql)
+    return _answered_at_once([*questions, *_executed(ARGUMENTS, (argument,)), *_executed(name, ())])
+
+
+def _prepared(name: str, sql: str) -> list[Question]:
     return [
-        (Request.CLOSE, query.Close("S", FORMATS).encode()),
-        (Request.PARSE, query.Parse(FORMATS, FORMATS_QUERY, ()).encode()),
-        *_executed(FORMATS, ()),
+        Question(Request.CLOSE, query.Close("S", name).encode()),
+        Question(Request.PARSE, query.Parse(name, sql, ()).encode(), prepares=name),
     ]
 
 
 def _executed(name: str, arguments: tuple[bytes, ...]) -> list[Question]:
     return [
-        (Request.BIND, query.Bind(name, name, (), arguments, ()).encode()),
-        (Request.EXECUTE, query.Execute(name, 0).encode()),
-        (Request.CLOSE, query.Close("P", name).encode() + query.Flush().encode()),
+        Question(Request.BIND, query.Bind(name, name, (), arguments, ()).encode()),
+        Question(Request.EXECUTE, query.Execute(name, 0).encode()),
+        Question(Request.CLOSE, query.Close("P", name).encode()),
     ]
+
+
+def _answered_at_once(questions: list[Question]) -> list[Question]:
+    last = questions[-1]
+    return [*questions[:-1], Question(last.request, last.sent + query.Flush().encode())]

@@ -100,7 +100,11 @@ class SimpleProtocol:
     def _bind(self, verdict: Verdict) -> None:
         portal = Portal("", Prepared("", verdict), verdict)
         bind = query.Bind("", "", (), (), ()).encode()
-        self._execution.bind(portal, bind, lambda bound: self._execution.when_executable(bound, self._execute))
+
+        def bound(portal: Portal) -> None:
+            self._execution.when_executable(portal, self._execute)
+
+        self._execution.bind(portal, bind, bound, is_just_decided=True)
 
     def _execute(self, portal: Portal) -> None:
         state, verdict = self._state, portal.verdict

@@ -9,13 +9,16 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
+from pgproxy.catalog.versions import Objects
 from pgproxy.errors import ProxyError
 from pgproxy.session.actions import Action, SendClient, SendUpstream
 from pgproxy.session.admission import Admitted
 from pgproxy.session.context import SessionContext
 from pgproxy.session.formats import ReportedFormats
 from pgproxy.session.inbox import Inbox
+from pgproxy.session.memory import SessionMemory
 from pgproxy.session.names import Names
 from pgproxy.session.notices import KeptLevel
 from pgproxy.session.pending import Pending, PendingQueue, Request
@@ -41,7 +44,10 @@ class Gate:
     is_parsed: bool = False
     """The server has it under `name`."""
     announcement: Announced | None = None
-    document: list[bytes] = field(default_factory=list)
+    asked: Objects | None = None
+    """Whose versions were asked for."""
+    answers: list[bytes] = field(default_factory=list)
+    """DataRow frames of our own questions; the last one counts."""
 
 
 class SessionState:
@@ -59,8 +65,9 @@ class SessionState:
         """Statements that the server has and nobody allowed: closed behind the next Sync."""
         self.script: deque[Admitted] | None = None
         """The statements of a simple Query that are still to run; None: no such Query is run statement by statement."""
-        self.catalog_prepared = False
-        """The catalog query has its prepared statement upstream."""
+        self.prepared_ourselves: set[str] = set()
+        """Statements of ours that the server has."""
+        self.memory = SessionMemory(context.memory)
         self.copies_in = False
         """The server takes the data of a COPY FROM STDIN."""
         self.redacting = False
@@ -134,11 +141,14 @@ class SessionState:
             then: called when all is answered.
         """
         last = len(questions) - 1
-        for at, (request, sent) in enumerate(questions):
-            pending = Pending(request, visible=False, error=failed)
-            pending.rows = rows if request is Request.EXECUTE else None
-            pending.then = then if at == last else None
-            self.ask(pending, sent)
+        for at, question in enumerate(questions):
+            pending = Pending(question.request, visible=False, error=failed)
+            pending.rows = rows if question.request is Request.EXECUTE else None
+            if at == last:
+                pending.then = then
+            elif question.prepares:
+                pending.then = partial(self.prepared_ourselves.add, question.prepares)
+            self.ask(pending, question.sent)
 
     def sync(self) -> None:
         """Sync; then what was parsed and never allowed goes, before anything else of the client's."""

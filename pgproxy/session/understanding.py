@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from pgproxy.catalog.decoding import merge
 from pgproxy.catalog.model import FIRST_NORMAL_OID, Catalog, Relation
 from pgproxy.errors import ApprovalRequired, NotUnderstood, StatementDenied
 from pgproxy.login.identity import Identity
@@ -36,18 +35,19 @@ class Announced:
     tree: Node
     reached: Reached
 
-    def is_known(self, catalog: Catalog) -> bool:
-        """Only built-in objects, which the shared catalog has for good."""
-        named = (self.reached.relations, self.reached.functions, self.reached.operators, self.reached.types)
-        loaded: Sequence[Mapping[int, object]] = (
-            catalog.relations,
-            catalog.functions,
-            catalog.operators,
-            catalog.types,
+    def unknown(self, catalog: Catalog) -> Reached:
+        """What must be asked for: all that users made; what is built in the shared catalog has for good."""
+        named = self.reached
+        return Reached(
+            _unknown(named.relations, catalog.relations),
+            _unknown(named.functions, catalog.functions),
+            _unknown(named.operators, catalog.operators),
+            _unknown(named.types, catalog.types),
         )
-        return all(
-            oid < FIRST_NORMAL_OID and oid in known for oids, known in zip(named, loaded, strict=True) for oid in oids
-        )
+
+
+def _unknown(oids: frozenset[int], known: Mapping[int, object]) -> frozenset[int]:
+    return frozenset(oid for oid in oids if oid >= FIRST_NORMAL_OID or oid not in known)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,18 +95,12 @@ def understand(
     parameter_types: Sequence[int],
     row: RowDescription | None,
     catalog: Catalog,
-    document: str | None,
 ) -> Understanding:
     """Trace the tree over the catalog as the statement's own transaction sees it.
-
-    Args:
-        document: rows of the catalog query, or None where `Announced.is_known`.
 
     Raises:
         NotUnderstood, StatementDenied: with the reason.
     """
-    if document is not None:
-        catalog = merge(catalog, document)
     for oid in parameter_types:
         parameter = catalog.types.get(oid)
         if parameter is None or parameter.is_user_checked:

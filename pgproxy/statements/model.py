@@ -219,6 +219,9 @@ class Reached:
     operators: frozenset[int] = frozenset()
     types: frozenset[int] = frozenset()
 
+    def __bool__(self) -> bool:
+        return bool(self.relations or self.functions or self.operators or self.types)
+
 
 @dataclass(frozen=True, slots=True)
 class Lineage:

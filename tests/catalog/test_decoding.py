@@ -15,7 +15,7 @@ def document(**objects: Any) -> str:
 
 
 def type_row(oid: int, *, element: int = 0, base: int = 0, members: tuple[int, ...] = (), checked: bool = False) -> Any:
-    return [oid, "public", f"t{oid}", "b", element, base, 0, ",", None, list(members), checked]
+    return [oid, "public", f"t{oid}", "b", element, base, 0, ",", None, list(members), checked, "v"]
 
 
 def checked(catalog: Catalog) -> set[int]:

@@ -8,10 +8,11 @@ import asyncpg
 import psycopg
 import pytest
 
-from pgproxy.catalog.decoding import merge
+from pgproxy.catalog.decoding import merge, read_document
 from pgproxy.catalog.model import FIRST_NORMAL_OID, Catalog, Constraint, Relation
 from pgproxy.catalog.queries import CATALOG_QUERY
 from pgproxy.catalog.reading import load_catalog
+from pgproxy.catalog.versions import ARGUMENTS_STATEMENT, VERSIONS_QUERY, Objects, Snapshot
 from tests.servers import Database
 
 SCHEMA = """
@@ -250,3 +251,61 @@ async def test_the_whole_catalog_is_loaded(reader: Database) -> None:
     assert all(function in catalog.functions for function in catalog.operators.values() if function)
     by_name = {function.name for function in catalog.functions.values() if function.oid >= FIRST_NORMAL_OID}
     assert {"own", "own_sum"} <= by_name
+
+
+def fingerprint_now(session: Session, objects: Objects) -> str:
+    with session.connection.transaction():
+        session.connection.execute(ARGUMENTS_STATEMENT.replace("$1", "%s"), (objects.argument.decode(),))
+        row = session.connection.execute(VERSIONS_QUERY).fetchone()
+    assert row is not None
+    return str(row[0])
+
+
+def test_the_versions_query_says_what_a_document_had(session: Session) -> None:
+    relations = [session.oid("regclass", name) for name in ("people", "with_types", "people_stored", "parts")]
+    functions = [session.oid("regprocedure", "own_sum(int)"), session.oid("regprocedure", "own(text)")]
+    types = [session.oid("regtype", name) for name in ("mood", "pair", "span")]
+    read = read_document(session.document(relations, functions, types=types))
+    snapshot = Snapshot.of(Catalog(), read.catalog)
+    assert snapshot.objects.relations > set(relations) and snapshot.objects.functions >= set(functions)
+    assert snapshot.objects.types > set(types)
+    assert fingerprint_now(session, snapshot.objects) == snapshot.fingerprint
+    assert read.is_common
+
+
+CHANGES_OF_VERSION = (
+    "alter table people rename name to title",
+    "alter table people add extra int",
+    "alter table people alter age set default 1",
+    "create index on people (age)",
+    "alter table people add check (age > 0)",
+    "create table more() inherits (people)",
+    "create trigger t before insert on people for each row execute function own_trigger()",
+    "create policy p on people using (true)",
+    "create rule r as on delete to people do also nothing",
+    "alter table orders drop constraint orders_person_fkey",
+    "alter schema public rename to was",
+    "create or replace aggregate own_sum(int) (sfunc = int4mul, stype = int)",
+    "alter function own_add rename to own_plus",
+    "alter type mood add value 'sadder' before 'sad'",
+    "alter type mood rename value 'sad' to 'blue'",
+    "alter domain harmless add constraint c check (own(value)) not valid",
+    "alter type pair rename attribute a to z",
+)
+
+
+@pytest.mark.parametrize("change", CHANGES_OF_VERSION)
+def test_a_change_makes_another_version_and_its_rollback_the_old_one(reader: Database, change: str) -> None:
+    session = Session(reader, "postgres")
+    relations = [session.oid("regclass", name) for name in ("people", "orders")]
+    functions = [session.oid("regprocedure", name) for name in ("own_sum(int)", "own_add(int, int)")]
+    types = [session.oid("regtype", name) for name in ("mood", "pair", "harmless")]
+    document = session.document(relations, functions, types=types)
+    before = Snapshot.of(Catalog(), read_document(document).catalog)
+    with session.connection.transaction(force_rollback=True):
+        session.connection.execute(change)
+        changed = read_document(session.document(relations, functions, types=types))
+        assert not changed.is_common
+        assert fingerprint_now(session, before.objects) != before.fingerprint
+    assert fingerprint_now(session, before.objects) == before.fingerprint
+    session.connection.close()

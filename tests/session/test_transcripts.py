@@ -11,7 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from pgproxy.catalog.decoding import read_document
 from pgproxy.catalog.model import Catalog
+from pgproxy.catalog.versions import Snapshot
 from pgproxy.login.identity import Identity
 from pgproxy.masking.keys import MaskingKeys
 from pgproxy.policy.loading import load_rules
@@ -50,14 +52,19 @@ def refusal() -> asynchronous.ErrorResponse:
 
 
 DESCRIBED: tuple[trace.Message, ...] = (tree(), results.ParseComplete(), results.ParameterDescription(()), ROW)
-CATALOG: tuple[trace.Message, ...] = (
-    results.CloseComplete(),
-    results.ParseComplete(),
-    results.BindComplete(),
-    results.DataRow.of([DOCUMENT]),
-    results.CommandComplete("SELECT 1"),
-    results.CloseComplete(),
-)
+PREPARED: tuple[trace.Message, ...] = (results.CloseComplete(), results.ParseComplete())
+
+
+def executed(*values: bytes) -> tuple[trace.Message, ...]:
+    """What the server says to a question of ours."""
+    row = results.DataRow.of(values)
+    return results.BindComplete(), row, results.CommandComplete("SELECT 1"), results.CloseComplete()
+
+
+CATALOG = (*PREPARED, *PREPARED, *executed(b""), *executed(DOCUMENT))
+FINGERPRINT = Snapshot.of(Catalog(), read_document(DOCUMENT.decode()).catalog).fingerprint.encode()
+VERSIONS = (*PREPARED, *executed(b""), *executed(FINGERPRINT, b"read committed", b"t"))
+OTHER_VERSIONS = (*PREPARED, *executed(b""), *executed(b"0", b"read committed", b"t"))
 
 
 @pytest.fixture
@@ -113,7 +120,11 @@ def said(frame: bytes) -> str:
             return type(message).__name__
 
 
-ASKED_CATALOG = ["→ Close", "→ Parse", "→ Bind", "→ Execute", "→ Close", "→ Flush"]
+PREPARE = ["→ Close", "→ Parse"]
+EXECUTE_OURS = ["→ Bind", "→ Execute", "→ Close"]
+ASKED_CATALOG = [*PREPARE, *PREPARE, *EXECUTE_OURS, *EXECUTE_OURS, "→ Flush"]
+ASKED_VERSIONS = [*PREPARE, *EXECUTE_OURS, *EXECUTE_OURS, "→ Flush"]
+"""The statement that carries the arguments is prepared by then."""
 
 
 def allowed(transcript: Transcript) -> None:
@@ -174,11 +185,40 @@ def test_a_denial_goes_through_the_server(rules: Rules) -> None:
 def test_a_tree_before_bind_complete_is_decided_again(rules: Rules) -> None:
     transcript = Transcript(rules)
     allowed(transcript)
-    again = ["→ Close", "→ Parse", "→ Describe", "→ Flush"]
+    again = ["→ Close", "→ Parse", "→ Describe", *ASKED_VERSIONS]
     assert transcript.server(tree(), results.BindComplete()) == again
-    # Our catalog statement is prepared by now.
-    assert transcript.server(results.CloseComplete(), *DESCRIBED) == ["→ Bind", "→ Execute", "→ Close", "→ Flush"]
-    assert transcript.server(*CATALOG[2:]) == ["← BindComplete", "→ Execute", "→ Sync"]
+    assert transcript.server(results.CloseComplete(), *DESCRIBED) == []
+    assert transcript.server(*VERSIONS) == ["← BindComplete", "→ Execute", "→ Sync"]
+
+
+def test_a_catalog_that_changed_is_read_again(rules: Rules) -> None:
+    transcript = Transcript(rules)
+    allowed(transcript)
+    transcript.server(tree(), results.BindComplete(), results.CloseComplete(), *DESCRIBED)
+    assert transcript.server(*OTHER_VERSIONS) == [*EXECUTE_OURS, *EXECUTE_OURS, "→ Flush"]
+    assert transcript.server(*executed(b""), *executed(DOCUMENT)) == ["← BindComplete", "→ Execute", "→ Sync"]
+
+
+def test_a_repeated_statement_takes_one_flight_to_its_decision(rules: Rules) -> None:
+    transcript = Transcript(rules)
+    allowed(transcript)
+    transcript.server(results.BindComplete())
+    transcript.server(results.CommandComplete("SELECT 0"), IDLE)
+    assert transcript.client(PARSE, BIND, EXECUTE, SYNC) == ["→ Parse", "→ Describe", *ASKED_VERSIONS]
+    assert transcript.server(*DESCRIBED, *VERSIONS) == ["← ParseComplete", "→ Bind", "→ Flush"]
+
+
+def test_a_parse_that_fails_takes_the_question_behind_it_along(rules: Rules) -> None:
+    transcript = Transcript(rules)
+    allowed(transcript)
+    transcript.server(results.BindComplete())
+    transcript.server(results.CommandComplete("SELECT 0"), IDLE)
+    transcript.client(PARSE, SYNC)
+    error = asynchronous.ErrorResponse.of("ERROR", "42P01", "no such table")
+    assert transcript.server(error) == ["← ERROR 42P01", "→ Sync"]
+    assert transcript.server(IDLE) == ["← ReadyForQuery I"]
+    # What was to be prepared behind it was not: it is prepared now.
+    assert transcript.client(PARSE) == ["→ Parse", "→ Describe", *ASKED_VERSIONS]
 
 
 def test_the_tripwire_stops_a_masked_column_that_the_lineage_does_not_name(rules: Rules) -> None:
@@ -393,7 +433,7 @@ def test_a_copy_within_a_string_is_followed_by_the_rest(rules_without_masks: Rul
     begin_copy(transcript, f"{SQL}; COPY users FROM STDIN; {SQL}")
     assert transcript.client(copying.CopyDone()) == ["→ CopyDone", "→ Flush"]
     assert transcript.server(results.CommandComplete("COPY 0")) == [
-        "← CommandComplete", "→ Parse", "→ Describe", "→ Flush",
+        "← CommandComplete", "→ Parse", "→ Describe", *ASKED_VERSIONS,
     ]  # fmt: skip
 
 

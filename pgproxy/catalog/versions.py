@@ -1,0 +1,169 @@
+"""Versions of catalog rows: what tells whether anything that an analysis was made from has changed since.
+
+The version of an object is (xmin, ctid) of every catalog row that the proxy's picture of it is made from, its schema's
+included: any change of one makes a new row version, also a change that is rolled back later. `VERSIONS_QUERY` reads one
+fingerprint of many objects in a fraction of the catalog query's time. Text and values only; no I/O.
+Source: the PostgreSQL manual, "System Columns" and "System Catalogs".
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final
+
+from pgproxy.catalog.model import FIRST_NORMAL_OID, Catalog
+
+_ARGUMENT: Final = r"pg_catalog.split_part(pg_catalog.current_setting('pgproxy.reached'), ';', \1)::pg_catalog.oid"
+_OPERATOR: Final = re.compile(r"(?<= )(=|<>|>=|>|\|\|)(?= )")
+
+ARGUMENTS_STATEMENT: Final = "SELECT pg_catalog.set_config('pgproxy.reached', $1, true)"
+"""A setting of the transaction that carries the arguments of the queries here, as a statement without parameters is
+planned once in a session; one with array parameters is planned anew for each execution, which is most of its cost.
+$1 text: arrays of OIDs, separated by semicolons."""
+
+
+def qualified(text: str) -> str:
+    """SQL of this package as it is sent: without comments, operators qualified (the client's search_path is unknown).
+
+    ROW_VERSION(a) stands for the version of the row `a`, ARGUMENT(n) for the n-th array of OIDs of the setting.
+    """
+    text = re.sub(r"ROW_VERSION\((\w)\)", r"\1.xmin::pg_catalog.text || \1.ctid::pg_catalog.text", text)
+    text = re.sub(r"ARGUMENT\((\d)\)", rf"(SELECT {_ARGUMENT}[])", text)
+    return _OPERATOR.sub(r"OPERATOR(pg_catalog.\1)", re.sub(r"--.*", "", text))
+
+
+RELATION_VERSION: Final = """(
+  SELECT pg_catalog.md5(pg_catalog.string_agg(v.x, ' ' ORDER BY v.x))
+  FROM (
+    SELECT ROW_VERSION(c) || ROW_VERSION(n)
+    UNION ALL SELECT ROW_VERSION(a) FROM pg_catalog.pg_attribute AS a WHERE a.attrelid = c.oid AND a.attnum > 0
+    UNION ALL SELECT ROW_VERSION(x) FROM pg_catalog.pg_attrdef AS x WHERE x.adrelid = c.oid
+    UNION ALL SELECT ROW_VERSION(i) FROM pg_catalog.pg_inherits AS i WHERE i.inhrelid = c.oid
+    UNION ALL SELECT ROW_VERSION(i) FROM pg_catalog.pg_inherits AS i WHERE i.inhparent = c.oid
+    UNION ALL SELECT ROW_VERSION(w) FROM pg_catalog.pg_rewrite AS w WHERE w.ev_class = c.oid
+    -- A foreign key to this relation has triggers here.
+    UNION ALL SELECT ROW_VERSION(t) FROM pg_catalog.pg_trigger AS t WHERE t.tgrelid = c.oid
+    UNION ALL SELECT ROW_VERSION(p) FROM pg_catalog.pg_policy AS p WHERE p.polrelid = c.oid
+    UNION ALL SELECT ROW_VERSION(k) FROM pg_catalog.pg_constraint AS k WHERE k.conrelid = c.oid
+    UNION ALL SELECT ROW_VERSION(i) FROM pg_catalog.pg_index AS i WHERE i.indrelid = c.oid
+  ) AS v(x))"""
+"""Of the row `c` of pg_class in the schema `n`."""
+
+FUNCTION_VERSION: Final = "(ROW_VERSION(p) || ROW_VERSION(n))"
+"""Of the row `p` of pg_proc in the schema `n`; replacing an aggregate writes this row too."""
+
+TYPE_VERSION: Final = """(
+  SELECT pg_catalog.md5(pg_catalog.string_agg(v.x, ' ' ORDER BY v.x))
+  FROM (
+    SELECT ROW_VERSION(y) || ROW_VERSION(n)
+    UNION ALL SELECT ROW_VERSION(e) FROM pg_catalog.pg_enum AS e WHERE e.enumtypid = y.oid
+    UNION ALL SELECT ROW_VERSION(k) FROM pg_catalog.pg_constraint AS k WHERE k.contypid = y.oid
+    UNION ALL SELECT ROW_VERSION(a) FROM pg_catalog.pg_attribute AS a
+    WHERE a.attrelid = y.typrelid AND a.attnum > 0
+  ) AS v(x))"""
+"""Of the row `y` of pg_type in the schema `n`."""
+
+TRANSACTION: Final = """pg_catalog.current_setting('transaction_isolation'),
+  pg_catalog.pg_current_xact_id_if_assigned() IS NULL"""
+"""The isolation level, and whether the transaction has changed nothing so far."""
+
+SEES_THE_PRESENT: Final = frozenset(("read committed", "read uncommitted"))
+"""Isolation levels at which each statement sees all that was committed before it."""
+
+_VERSIONS: Final = """
+SELECT pg_catalog.md5(pg_catalog.string_agg(o.kind || o.oid::pg_catalog.text || ':' || o.version, ' '
+    ORDER BY o.kind, o.oid)),
+  TRANSACTION
+FROM (
+  SELECT 'f', p.oid::pg_catalog.int8, FUNCTION_VERSION
+  FROM pg_catalog.unnest(ARGUMENT(2)) AS u(oid)
+  JOIN pg_catalog.pg_proc AS p ON p.oid = u.oid
+  JOIN pg_catalog.pg_namespace AS n ON n.oid = p.pronamespace
+  UNION ALL
+  SELECT 'r', c.oid::pg_catalog.int8, RELATION_VERSION
+  FROM pg_catalog.unnest(ARGUMENT(1)) AS u(oid)
+  JOIN pg_catalog.pg_class AS c ON c.oid = u.oid
+  JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
+  UNION ALL
+  SELECT 't', y.oid::pg_catalog.int8, TYPE_VERSION
+  FROM pg_catalog.unnest(ARGUMENT(3)) AS u(oid)
+  JOIN pg_catalog.pg_type AS y ON y.oid = u.oid
+  JOIN pg_catalog.pg_namespace AS n ON n.oid = y.typnamespace
+) AS o(kind, oid, version)
+"""
+
+VERSIONS_QUERY: Final = qualified(
+    _VERSIONS.replace("RELATION_VERSION", RELATION_VERSION)
+    .replace("FUNCTION_VERSION", FUNCTION_VERSION)
+    .replace("TYPE_VERSION", TYPE_VERSION)
+    .replace("TRANSACTION", TRANSACTION)
+)
+"""
+Arguments: relations; functions; types. One row: the `fingerprint` of their versions (NULL of none), and `TRANSACTION`.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Objects:
+    """Objects that users made, by OID."""
+
+    relations: frozenset[int] = frozenset()
+    functions: frozenset[int] = frozenset()
+    types: frozenset[int] = frozenset()
+
+    @property
+    def argument(self) -> bytes:
+        """What `VERSIONS_QUERY` wants in its setting."""
+        return b";".join(map(array, (self.relations, self.functions, self.types)))
+
+    def __bool__(self) -> bool:
+        return bool(self.relations or self.functions or self.types)
+
+
+def array(oids: Iterable[int]) -> bytes:
+    """An oid[] as text."""
+    return b"{%s}" % b",".join(b"%d" % oid for oid in sorted(oids))
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """The catalog as one transaction saw it, as far as it is reached from some objects, with its versions.
+
+    It holds as long as the versions are what they were: nothing enters the reach of an object without a row that
+    belongs to one that was in it (a new child has a row of its parent).
+    """
+
+    catalog: Catalog
+    objects: Objects
+    """All of users' that is reached."""
+    fingerprint: str
+
+    @classmethod
+    def of(cls, shared: Catalog, read: Catalog) -> Snapshot:
+        """What a document had, over the shared catalog."""
+        own = Objects(
+            frozenset(oid for oid in read.relations if oid >= FIRST_NORMAL_OID),
+            frozenset(oid for oid in read.functions if oid >= FIRST_NORMAL_OID),
+            frozenset(oid for oid in read.types if oid >= FIRST_NORMAL_OID),
+        )
+        return cls(shared.under(read), own, fingerprint(read, own))
+
+    def without(self, relations: frozenset[int], functions: frozenset[int]) -> Objects:
+        """The objects but for these relations and functions."""
+        return Objects(self.objects.relations - relations, self.objects.functions - functions, self.objects.types)
+
+    def has_temporary(self) -> bool:
+        return any(self.catalog.relations[oid].is_temporary for oid in self.objects.relations)
+
+
+def fingerprint(catalog: Catalog, objects: Objects) -> str:
+    """What `VERSIONS_QUERY` says of these objects while they are as in the catalog; "" of none."""
+    versions = [
+        *(f"f{oid}:{catalog.functions[oid].version}" for oid in sorted(objects.functions)),
+        *(f"r{oid}:{catalog.relations[oid].version}" for oid in sorted(objects.relations)),
+        *(f"t{oid}:{catalog.types[oid].version}" for oid in sorted(objects.types)),
+    ]
+    return hashlib.md5(" ".join(versions).encode(), usedforsecurity=False).hexdigest() if versions else ""
