@@ -86,7 +86,7 @@ class Session:
         return self.read((name,)).relations[self.oid("regclass", name)]
 
     def names(self, catalog: Catalog) -> set[str]:
-        return {relation.name for relation in catalog.relations.values()}
+        return {relation.name for oid, relation in catalog.relations.items() if oid >= FIRST_NORMAL_OID}
 
 
 @pytest.fixture
@@ -176,7 +176,7 @@ def test_functions_bring_what_they_call(session: Session) -> None:
 
 def test_nothing_asked_is_nothing_answered(session: Session) -> None:
     catalog = session.read()
-    assert not (catalog.relations or catalog.types or catalog.functions or catalog.operators)
+    assert catalog == Catalog(server_version=catalog.server_version)
     assert catalog.server_version in (15, 16, 17, 18)
 
 
