@@ -37,6 +37,12 @@ class ApprovalRequired(StatementDenied):
     """The statement would be held for a reviewer."""
 
 
+class ChangedMeanwhile(ProxyError):
+    """What the statement reaches was altered after the snapshot of its transaction; a retry sees what is now."""
+
+    sqlstate = "40001"
+
+
 class LimitReached(ProxyError):
     """A limit of the rules is used up. DETAIL says which and how many, HINT when there is room again."""
 

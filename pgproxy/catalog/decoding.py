@@ -17,6 +17,8 @@ class Document:
 
     catalog: Catalog
     """Its objects alone."""
+    sees_the_present: bool
+    """At its transaction's isolation level each statement sees all that was committed before it."""
     is_common: bool
     """Every new transaction would have read the same: this one sees the present, and has changed nothing."""
 
@@ -24,7 +26,8 @@ class Document:
 def read_document(document: str) -> Document:
     """What `queries.CATALOG_QUERY` answered."""
     isolation, changed_nothing = json.loads(document)["transaction"]
-    return Document(merge(Catalog(), document), changed_nothing and isolation in SEES_THE_PRESENT)
+    sees_the_present = isolation in SEES_THE_PRESENT
+    return Document(merge(Catalog(), document), sees_the_present, changed_nothing and sees_the_present)
 
 
 def merge(catalog: Catalog, document: str) -> Catalog:

@@ -155,8 +155,11 @@ class Snapshot:
         """The objects but for these relations and functions."""
         return Objects(self.objects.relations - relations, self.objects.functions - functions, self.objects.types)
 
-    def has_temporary(self) -> bool:
-        return any(self.catalog.relations[oid].is_temporary for oid in self.objects.relations)
+    def lasting(self) -> Objects:
+        """Without temporary relations: of its own a session sees every change, and nobody else can make one."""
+        relations = self.catalog.relations
+        lasting = frozenset(oid for oid in self.objects.relations if not relations[oid].is_temporary)
+        return Objects(lasting, self.objects.functions, self.objects.types)
 
 
 def fingerprint(catalog: Catalog, objects: Objects) -> str:

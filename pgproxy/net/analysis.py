@@ -52,7 +52,7 @@ async def read_catalog(upstream: Upstream, database: str) -> Catalog:
         UpstreamUnreachable (08006): with why.
     """
     try:
-        connection = await _asyncpg(upstream, upstream.credentials, database)
+        connection = await connect_as(upstream, upstream.credentials, database)
         try:
             return await load_catalog(connection)
         finally:
@@ -88,7 +88,7 @@ async def read_log_level(upstream: Upstream, role: Credentials, database: str) -
         UpstreamUnreachable (08006): with why.
     """
     try:
-        connection = await _asyncpg(upstream, role, database)
+        connection = await connect_as(upstream, role, database)
         try:
             row = await connection.fetchrow("SELECT current_setting('log_min_messages'), quote_ident(session_user)")
         finally:
@@ -110,7 +110,7 @@ def _reason(error: Exception, upstream: Upstream) -> str:
     return f"{place}: {type(error).__name__}"
 
 
-async def _asyncpg(upstream: Upstream, role: Credentials, database: str) -> asyncpg.Connection:
+async def connect_as(upstream: Upstream, role: Credentials, database: str) -> asyncpg.Connection:
     mode = upstream.sslmode
     context = False if mode == "disable" else mode if mode in ("allow", "prefer") else upstream_context(upstream)
     return await asyncpg.connect(

@@ -264,7 +264,8 @@ class Connection:
         def cancel_upstream() -> None:
             proxy.cancel_upstream(upstream.process_id, upstream.secret)
 
-        driver = Driver(self._name, client, upstream.link, session, cancel_upstream)
+        present = proxy.present(opening.identity.database)
+        driver = Driver(self._name, client, upstream.link, session, cancel_upstream, present.fingerprint)
         driver.done.add_done_callback(lambda _: proxy.cancel_keys.forget(upstream.process_id, secret))
         log.info(
             "%s begins identity=%s database=%s analysed=%s",

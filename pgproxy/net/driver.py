@@ -8,9 +8,10 @@ from __future__ import annotations
 import asyncio
 import logging
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from typing import assert_never
 
+from pgproxy.catalog.versions import Objects
 from pgproxy.net.link import Link
 from pgproxy.session import actions as act
 from pgproxy.session.replies import error_response
@@ -24,16 +25,25 @@ class Driver:
 
     Args:
         cancel_upstream: called if the connection ends while a statement runs, and when it has to end soon.
+        ask_present: answers `AskPresent`.
     """
 
     def __init__(
-        self, name: str, client: Link, upstream: Link, session: Session, cancel_upstream: Callable[[], None]
+        self,
+        name: str,
+        client: Link,
+        upstream: Link,
+        session: Session,
+        cancel_upstream: Callable[[], None],
+        ask_present: Callable[[Objects], Coroutine[None, None, str | None]],
     ) -> None:
         self._name = name
         self._client = client
         self._upstream = upstream
         self.session = session
         self._cancel_upstream = cancel_upstream
+        self._ask_present = ask_present
+        self._asking: asyncio.Task[None] | None = None
         self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     def start(self) -> None:
@@ -109,6 +119,8 @@ class Driver:
                     self._client.pause("pipeline is full")
                 case act.ResumeClient():
                     self._client.resume("pipeline is full")
+                case act.AskPresent(objects):
+                    self._asking = asyncio.get_running_loop().create_task(self._answer_present(objects))
                 case act.Log(event, fields):
                     log.info("%s %s %s", self._name, event, " ".join(f"{key}={value!r}" for key, value in fields))
                 case act.Close():
@@ -116,7 +128,13 @@ class Driver:
                 case _:
                     assert_never(action)
 
+    async def _answer_present(self, objects: Objects) -> None:
+        fingerprint = await self._ask_present(objects)
+        self._run(lambda: self.session.present_versions(fingerprint))
+
     def _finish(self) -> None:
+        if self._asking is not None and self._asking is not asyncio.current_task():
+            self._asking.cancel()
         if not self.done.done():
             self.done.set_result(None)
             if self.session.is_busy and not self._upstream.is_lost:

@@ -22,6 +22,7 @@ from pgproxy.masking.keys import MaskingKeys
 from pgproxy.net.analysis import read_catalog
 from pgproxy.net.connection import Connection
 from pgproxy.net.driver import Driver
+from pgproxy.net.present import PresentCatalog
 from pgproxy.net.stored import StoredState
 from pgproxy.net.tls import certificate_der, server_context
 from pgproxy.net.upstream import UpstreamConnector
@@ -85,6 +86,7 @@ class Proxy:
         self.requires_client_certificate = tls is not None and tls.mode == "verify-client"
         self._catalogs: dict[str, Catalog] = {}
         self._memories: dict[str, AnalysisMemory] = {}
+        self._presents: dict[str, PresentCatalog] = {}
         self._catalog_lock = asyncio.Lock()
         self._drivers: set[Driver] = set()
         self._all_gone = asyncio.Event()
@@ -168,6 +170,12 @@ class Proxy:
                 self.stored.see_database(database, catalog, self.rules.current())
             return self._catalogs[database]
 
+    def present(self, database: str) -> PresentCatalog:
+        """Where sessions ask for what is, when their own transaction sees what was."""
+        if database not in self._presents:
+            self._presents[database] = PresentCatalog(self.settings.upstream, database)
+        return self._presents[database]
+
     async def cancel(self, process_id: int, secret: bytes) -> None:
         """Cancel what the session with this key runs; an unknown key does nothing."""
         found = self.cancel_keys.find(process_id, secret)
@@ -241,5 +249,7 @@ class Proxy:
     def close(self) -> None:
         if self._socket is not None:
             self._socket.close()
+        for present in self._presents.values():
+            present.close()
         for task in tuple(self._tasks):
             task.cancel()

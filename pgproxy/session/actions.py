@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from pgproxy.catalog.versions import Objects
+
 
 @dataclass(frozen=True, slots=True)
 class SendUpstream:
@@ -26,6 +28,16 @@ class ResumeClient:
 
 
 @dataclass(frozen=True, slots=True)
+class AskPresent:
+    """Ask, outside this session's transaction, which versions these objects have at present.
+
+    The answer is the event `present_versions`.
+    """
+
+    objects: Objects
+
+
+@dataclass(frozen=True, slots=True)
 class Log:
     """A fact for the operator, without values. `fields` go into the log line as key=value."""
 
@@ -38,4 +50,4 @@ class Close:
     """Send what is under way to the client, then close both legs."""
 
 
-Action = SendUpstream | SendClient | PauseClient | ResumeClient | Log | Close
+Action = SendUpstream | SendClient | PauseClient | ResumeClient | AskPresent | Log | Close

@@ -104,6 +104,17 @@ class AnalysedSession:
             self._fail(error)
         return self._state.take_actions()
 
+    def present_versions(self, fingerprint: str | None) -> Sequence[Action]:
+        """What `AskPresent` asked for; None: it cannot be found out."""
+        then, self._state.when_present_is_known = self._state.when_present_is_known, None
+        if then is not None and self.phase is not Phase.CLOSED:
+            try:
+                then(fingerprint)
+                self._pump()
+            except ProxyError as error:
+                self._fail(error)
+        return self._state.take_actions()
+
     def upstream_gone(self) -> Sequence[Action]:
         """The server closed its side."""
         if self._said_goodbye:

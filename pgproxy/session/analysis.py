@@ -11,8 +11,8 @@ from collections.abc import Callable
 
 from pgproxy.catalog.decoding import read_document
 from pgproxy.catalog.model import Catalog
-from pgproxy.catalog.versions import Objects, Snapshot
-from pgproxy.errors import NotUnderstood, ProxyError
+from pgproxy.catalog.versions import Objects, Snapshot, fingerprint
+from pgproxy.errors import ChangedMeanwhile, NotUnderstood, ProxyError
 from pgproxy.session.admission import admit_by_text, has_masks
 from pgproxy.session.pending import Pending, Request
 from pgproxy.session.phases import Phase
@@ -26,6 +26,12 @@ from pgproxy.wire import query, results
 
 CHECK_STATEMENT = RESERVED_PREFIX + "check"
 UNREADABLE = NotUnderstood("not provably safe: the catalog could not be read", detail="rule builtin.catalog")
+
+CHANGED = ChangedMeanwhile(
+    "could not serialize access: what the statement reaches was altered since the transaction's snapshot was taken",
+    detail="rule builtin.snapshot",
+    hint="Run the transaction again; alter and read in separate transactions.",
+)
 
 
 class Analysis:
@@ -95,10 +101,12 @@ class Analysis:
         elif gate.asked != snapshot.objects:
             state.enter(Phase.READING_CATALOG)
             self._ask_versions(gate, snapshot.objects)
-        elif Versions.decode(gate.answers[-1]).fingerprint == snapshot.fingerprint:
-            self._decide(gate, snapshot.catalog, snapshot)
         else:
-            self._read_catalog(gate, unknown)
+            versions = Versions.decode(gate.answers[-1])
+            if versions.fingerprint == snapshot.fingerprint:
+                self._settle(gate, snapshot, sees_the_present=versions.sees_the_present)
+            else:
+                self._read_catalog(gate, unknown)
 
     def _ask_versions(self, gate: Gate, objects: Objects) -> None:
         gate.asked = objects
@@ -113,11 +121,32 @@ class Analysis:
             read = read_document(results.only_value(gate.answers[-1]).decode())
             snapshot = Snapshot.of(state.context.catalog(), read.catalog)
             if unknown.relations <= snapshot.catalog.relations.keys():  # else the server knows what this cannot see
-                state.memory.keep(unknown, snapshot, is_common=read.is_common and not snapshot.has_temporary())
+                state.memory.keep(
+                    unknown, snapshot, is_common=read.is_common and snapshot.lasting() == snapshot.objects
+                )
                 state.memory.shared.note(gate.raw.text, snapshot.objects)
-            self._decide(gate, snapshot.catalog, snapshot)
+            self._settle(gate, snapshot, sees_the_present=read.sees_the_present)
 
         state.ask_ourselves(about_catalog(unknown, state.prepared_ourselves), UNREADABLE, gate.answers, answered)
+
+    def _settle(self, gate: Gate, snapshot: Snapshot, *, sees_the_present: bool) -> None:
+        """The transaction sees this catalog. The server's parser sees the present one, whatever the isolation level."""
+        if sees_the_present:
+            self._decide(gate, snapshot.catalog, snapshot)
+            return
+        objects = snapshot.lasting()
+        expected = fingerprint(snapshot.catalog, objects)
+
+        def known(present: str | None) -> None:
+            if present == expected:
+                self._decide(gate, snapshot.catalog, snapshot)
+            elif present is None:
+                refuse_parsed(self._state, gate.name, UNREADABLE)
+            else:
+                refuse_parsed(self._state, gate.name, CHANGED)
+
+        self._state.enter(Phase.READING_CATALOG)
+        self._state.ask_present(objects, known)
 
     def _decide(self, gate: Gate, catalog: Catalog, snapshot: Snapshot | None = None) -> None:
         """Over the catalog that the statement's own transaction sees."""

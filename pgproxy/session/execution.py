@@ -46,7 +46,8 @@ class Execution:
         rows: list[bytes] = []
 
         def answered() -> None:
-            if Versions.decode(rows[-1]).fingerprint != watched.fingerprint:
+            versions = Versions.decode(rows[-1])
+            if versions.fingerprint != watched.fingerprint or not versions.sees_the_present:
                 portal.prepared.is_stale = True
             self._check_bound(portal, then)
 

@@ -19,6 +19,9 @@ class Session(Protocol):
 
     def upstream_bytes(self, data: bytes) -> Sequence[Action]: ...
 
+    def present_versions(self, fingerprint: str | None) -> Sequence[Action]:
+        """The answer to `AskPresent`; None: it cannot be found out."""
+
     def client_gone(self) -> Sequence[Action]: ...
 
     def upstream_gone(self) -> Sequence[Action]: ...

@@ -13,7 +13,7 @@ from functools import partial
 
 from pgproxy.catalog.versions import Objects
 from pgproxy.errors import ProxyError
-from pgproxy.session.actions import Action, SendClient, SendUpstream
+from pgproxy.session.actions import Action, AskPresent, SendClient, SendUpstream
 from pgproxy.session.admission import Admitted
 from pgproxy.session.context import SessionContext
 from pgproxy.session.formats import ReportedFormats
@@ -68,6 +68,8 @@ class SessionState:
         self.prepared_ourselves: set[str] = set()
         """Statements of ours that the server has."""
         self.memory = SessionMemory(context.memory)
+        self.when_present_is_known: Callable[[str | None], None] | None = None
+        """What `AskPresent` was for."""
         self.copies_in = False
         """The server takes the data of a COPY FROM STDIN."""
         self.redacting = False
@@ -78,8 +80,8 @@ class SessionState:
 
     @property
     def is_busy(self) -> bool:
-        """A statement of the client is under way upstream."""
-        return len(self.pending) > 0
+        """A statement of the client is under way."""
+        return len(self.pending) > 0 or self.when_present_is_known is not None
 
     @property
     def waits_for_answers(self) -> bool:
@@ -125,6 +127,11 @@ class SessionState:
     def ask(self, pending: Pending, sent: bytes) -> None:
         self.pending.add(pending)
         self.send_upstream(sent)
+
+    def ask_present(self, objects: Objects, then: Callable[[str | None], None]) -> None:
+        """Ask for the versions at present; one question at a time."""
+        self.when_present_is_known = then
+        self.act(AskPresent(objects))
 
     def close_silently(self, statement: str) -> None:
         """Close a prepared statement upstream; the client hears nothing of it."""

@@ -122,6 +122,10 @@ class TransparentSession:
         elif not self._asked:
             self._in_extended = True
 
+    def present_versions(self, fingerprint: str | None) -> Sequence[Action]:
+        """Never asked for."""
+        return ()
+
     def client_gone(self) -> Sequence[Action]:
         self._is_closed = True
         return (Close(),)
