@@ -201,7 +201,7 @@ class Explainer:
             pins = self._context.pins.having_seen(understanding.stored_relations, catalog, self._rules)
             decision = decide(understanding.facts, lineage, self._identity, self._rules, catalog, pins=pins)
             if row is not None and decision.action is Action.ALLOW:
-                check_origins(decision, row, catalog, self._identity, self._rules, pins)
+                check_origins(decision, row, understanding, self._identity, self._rules, pins)
             plan = plan_for(decision, row, (), catalog, self._context.keys, PLAIN_PARAMETERS)
         except ProxyError as error:
             return Explanation(_denial(error, ()), reads, writes)

@@ -14,7 +14,7 @@ from pgproxy.policy.carrying import Carrying
 from pgproxy.policy.conditions import Touched, applies, touched_columns
 from pgproxy.policy.decision import Action, Decision, OutputColumn, Reason
 from pgproxy.policy.mask_text import mask_text
-from pgproxy.policy.matching import Masked, Pins
+from pgproxy.policy.matching import Masked, Pins, Temporary
 from pgproxy.policy.outputs import judge
 from pgproxy.policy.predicates import effect_denials, use_denials, write_denials
 from pgproxy.policy.rules import Approval, Denial, Rules
@@ -22,6 +22,7 @@ from pgproxy.policy.subject import Subject, subject_of
 from pgproxy.statements.model import Facts, Form, Handling, Lineage, RawStatement, Source
 
 _NO_PINS: Pins = {}
+_NOTHING_TEMPORARY: Temporary = {}
 
 
 def decide(
@@ -32,6 +33,7 @@ def decide(
     catalog: Catalog,
     *,
     pins: Pins = _NO_PINS,
+    temporary: Temporary = _NOTHING_TEMPORARY,
     estimated_rows: float | None = None,
 ) -> Decision:
     """Decide one analysed statement.
@@ -39,13 +41,14 @@ def decide(
     Args:
         catalog: must know every relation of the lineage, with ancestors and descendants.
         pins: entries that covered a column when it was first seen, for columns renamed since.
+        temporary: what the session's temporary relations carry (`policy.making`).
         estimated_rows: the planner's; None: not known.
 
     Raises:
         NotUnderstood (42501): the catalog lacks what the lineage names, or a materialized view is not analysed.
     """
     subject = subject_of(identity, rules)
-    masked = Masked(subject, catalog, pins)
+    masked = Masked(subject, catalog, pins, temporary)
     carrying = Carrying(masked, lineage.materialized)
     judged = [judge(output, carrying, rules.defaults, catalog) for output in lineage.outputs]
 

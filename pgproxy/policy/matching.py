@@ -19,7 +19,7 @@ from pgproxy.policy.secrets import is_secret
 from pgproxy.policy.subject import Subject, is_transparent
 from pgproxy.statements.model import ColumnId
 
-__all__ = ["ColumnMask", "Masked", "Pins", "column_named", "is_transparent"]
+__all__ = ["ColumnMask", "Masked", "Pins", "Temporary", "column_named", "is_transparent"]
 
 Pins = Mapping[tuple[int, int], tuple[MaskEntry, ...]]
 """(relation OID, attribute number) → the entries that covered it when it was first seen."""
@@ -45,6 +45,10 @@ class ColumnMask:
     @property
     def where(self) -> str:
         return "" if self.is_secret else str(self.entries[0].at)
+
+
+Temporary = Mapping[ColumnId, ColumnMask]
+"""The masks that columns of the session's temporary relations carry by what fed them; patterns never match those."""
 
 
 def combined(entries: Collection[MaskEntry], default: Predicates) -> ColumnMask | None:
@@ -88,6 +92,7 @@ class Masked:
     subject: Subject
     catalog: Catalog
     pins: Pins = field(default_factory=dict)
+    temporary: Temporary = field(default_factory=dict)
     _found: dict[tuple[int, str], ColumnMask | None] = field(default_factory=dict)
 
     def relation(self, oid: int) -> Relation:
@@ -115,10 +120,13 @@ class Masked:
 
     def mask_of(self, relation: Relation, name: str) -> ColumnMask | None:
         """The mask that rules give a column by its name or pin, through the whole inheritance tree."""
-        if not self.subject.masks or relation.is_temporary:
+        if not self.subject.masks:
             return None
         if is_secret(relation, name):
             return SECRET
+        if relation.is_temporary:
+            column = column_named(relation, name)
+            return None if column is None else self.temporary.get(ColumnId(relation.oid, column.attnum))
         if not (relation.parents or relation.children):
             by_name = _mask_by_name(self.subject, relation.schema, relation.name, name)
             if self._is_as_pinned(relation, name, by_name):

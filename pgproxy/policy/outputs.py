@@ -45,12 +45,17 @@ def judge(output: Output, carrying: Carrying, defaults: Defaults, catalog: Catal
     lineage = tuple(sorted({one.row or one.name for one in carried}))
     columns = {source.column for source in output.sources} | {one.column for one in carried}
     origins = frozenset((column.relation, column.attnum) for column in columns)
-    masked = [c for c in carried if c.mask is not None and not _is_clean(c, defaults)]
+    masked = masked_parts(carried, defaults)
     denials = tuple(_denials(output, masked, defaults))
     mask = _mask(output, masked, carried, defaults, catalog) if masked else None
     column = OutputColumn(output.name, output.type_oid, lineage, mask, origins)
     reasons = () if mask is None else tuple(_mask_reason(one, mask) for one in masked)
     return Judged(column, denials, tuple(dict.fromkeys(reasons)))
+
+
+def masked_parts(carried: Sequence[Carried], defaults: Defaults) -> list[Carried]:
+    """What of it may not be seen as it is."""
+    return [one for one in carried if one.mask is not None and not _is_clean(one, defaults)]
 
 
 def _is_clean(carried: Carried, defaults: Defaults) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from pgproxy.errors import NotUnderstood, StatementDenied
-from pgproxy.policy.decision import Decision
+from pgproxy.policy.decision import Action, Decision
 from pgproxy.policy.subject import subject_of
 from pgproxy.session.context import SessionContext
 from pgproxy.session.notices import KeptLevel
@@ -15,6 +15,9 @@ from pgproxy.session.understanding import decision_for_utility
 from pgproxy.statements.grammar import check_identifiers
 from pgproxy.statements.model import Handling, RawStatement
 from pgproxy.statements.session_settings import KEPT, SettingVerdict, verdict
+
+DECIDED_WHEN_RUN = frozenset({Handling.WRAP, Handling.FETCH, Handling.PREPARE, Handling.EXECUTE})
+"""What is inside, or what a name stands for by then, decides."""
 
 MAX_NAME_BYTES = 63
 """NAMEDATALEN - 1: the server compares no more of a name."""
@@ -40,7 +43,7 @@ class Admitted:
     @property
     def is_plain(self) -> bool:
         """May be forwarded as it stands in the client's text: the text alone has decided."""
-        is_by_text = self.raw.handling not in (Handling.WRAP, Handling.FETCH)
+        is_by_text = self.raw.handling not in DECIDED_WHEN_RUN
         return is_by_text and not self.is_analysed and self.sql == self.raw.text
 
     def verdict(self, rules_version: str) -> Verdict:
@@ -74,6 +77,10 @@ def admit(raw: RawStatement, context: SessionContext) -> Admitted:
         check_name(raw.forgets)
     if raw.handling is Handling.ANALYSE and is_readable:
         return Admitted(raw, raw.text)
+    if raw.handling in (Handling.PREPARE, Handling.EXECUTE):
+        check_name(raw.prepared)
+    if raw.handling is Handling.EXECUTE:  # its text says nothing: what was prepared decides
+        return Admitted(raw, raw.text, Decision(Action.ALLOW))
     decision = decision_for_utility(raw, context.identity, context.rules())
     setting = raw.setting
     if raw.handling is Handling.SETTING and setting is not None:
@@ -86,8 +93,7 @@ def admit(raw: RawStatement, context: SessionContext) -> Admitted:
             return Admitted(raw, f"SET {scope}{LEVEL_SETTING} = '{level}'", decision, kept_level=level)
     if raw.handling is Handling.SHOW and setting is not None and setting.name == KEPT:
         return Admitted(raw, f"SHOW {LEVEL_SETTING}", decision, passes_rows=True, renames=KEPT)
-    decided_later = raw.handling in (Handling.WRAP, Handling.FETCH)
-    passes_rows = raw.handling is Handling.SHOW or (not is_masked and not decided_later)
+    passes_rows = raw.handling is Handling.SHOW or (not is_masked and raw.handling not in DECIDED_WHEN_RUN)
     return Admitted(raw, raw.text, decision, passes_rows=passes_rows)
 
 

@@ -9,7 +9,8 @@ How a statement goes (requests in between are the proxy's own, their replies are
     Execute         ─▶ rows, masked by the portal's plan
 
 Here: events to messages, messages to the part that knows them, and the session's end. The parts, all on one
-`SessionState`: `extended` and `simple` (the client's messages), `analysis` (to a decision), `execution` (to results),
+`SessionState`: `extended` and `simple` (the client's messages), `analysis` (to a decision), `binding`, `inside` (what
+holds or names another statement), `execution` (to results),
 `copying`, `refusing`, `answers` (the server's messages).
 """
 
@@ -21,10 +22,12 @@ from pgproxy.errors import MalformedMessage, ProxyError, ShuttingDown, UpstreamU
 from pgproxy.session.actions import Action, Close, PauseClient, ResumeClient
 from pgproxy.session.analysis import Analysis
 from pgproxy.session.answers import Answers
+from pgproxy.session.binding import Binding
 from pgproxy.session.context import SessionContext
 from pgproxy.session.copying import Copying
 from pgproxy.session.execution import Execution
 from pgproxy.session.extended import ExtendedProtocol
+from pgproxy.session.inside import Inside
 from pgproxy.session.phases import Phase
 from pgproxy.session.replies import error_response
 from pgproxy.session.simple import SimpleProtocol
@@ -43,9 +46,11 @@ class AnalysedSession:
         self._said_goodbye = False
         """The client sent Terminate."""
         analysis = Analysis(state)
-        execution = Execution(state, analysis)
-        extended = ExtendedProtocol(state, analysis, execution)
-        simple = SimpleProtocol(state, analysis, execution)
+        binding = Binding(state, analysis)
+        inside = Inside(state, analysis, binding)
+        execution = Execution(state, inside)
+        extended = ExtendedProtocol(state, analysis, binding, inside, execution)
+        simple = SimpleProtocol(state, analysis, binding, inside, execution)
         self._copying = Copying(state)
         self._answers = Answers(state, self._copying, execution)
         self._handlers: dict[bytes, Callable[[framing.Frame], None]] = {

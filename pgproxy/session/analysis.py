@@ -40,7 +40,7 @@ class Analysis:
     def __init__(self, state: SessionState) -> None:
         self._state = state
 
-    def analyse(self, raw: RawStatement, name: str, parse: bytes, resume: Callable[[Verdict], None]) -> None:
+    def analyse(self, raw: RawStatement, name: str, parse: bytes, resume: Callable[[Verdict], None]) -> Gate:
         """Send Parse and Describe; `resume` is called with the verdict once the statement is allowed.
 
         Args:
@@ -55,25 +55,57 @@ class Analysis:
             gate.is_parsed = True
 
         guess = state.memory.shared.guess(raw.text)
-        described = Pending(Request.DESCRIBE_STATEMENT, visible=False, then=lambda: self._described(gate))
-        describe = query.Describe("S", name).encode()
-        state.ask(Pending(Request.PARSE, visible=False, position_offset=offset, then=parsed), parse)
+        pending = Pending(Request.PARSE, visible=False, position_offset=offset, trees=gate.trees, then=parsed)
+        state.ask(pending, parse)
         if guess is None:
-            state.ask(described, describe + query.Flush().encode())
+            self.describe(gate)
         else:  # in the same flight: most statements come again
-            state.ask(described, describe)
+            self._ask_description(gate)
             self._ask_versions(gate, guess)
+        return gate
+
+    def describe(self, gate: Gate) -> None:
+        """Decide what the server has under the gate's name."""
+        self._ask_description(gate)
+        self._state.send_upstream(query.Flush().encode())
+
+    def _ask_description(self, gate: Gate) -> None:
+        described = Pending(Request.DESCRIBE_STATEMENT, visible=False, trees=gate.trees)
+        described.then = lambda: self._described(gate)
+        self._state.ask(described, query.Describe("S", gate.name).encode())
 
     def analyse_ourselves(
         self, raw: RawStatement, parameter_types: tuple[int, ...], resume: Callable[[Verdict], None]
-    ) -> None:
+    ) -> Gate:
         """As `analyse`, under a name of ours: the meaning of this text now, in the transaction that runs it.
 
         Args:
             parameter_types: as the server settled on them at first: it keeps them when it analyses anew.
         """
         self._state.close_silently(CHECK_STATEMENT)
-        self.analyse(raw, CHECK_STATEMENT, query.Parse(CHECK_STATEMENT, raw.text, parameter_types).encode(), resume)
+        parse = query.Parse(CHECK_STATEMENT, raw.text, parameter_types).encode()
+        return self.analyse(raw, CHECK_STATEMENT, parse, resume)
+
+    def confirm(self, gate: Gate, parameter_types: tuple[int, ...], then: Callable[[], None]) -> None:
+        """`then` is called if what was decided at `gate` means the same by now; else it is refused."""
+        state = self._state
+        state.enter(Phase.ANALYSING)
+        trees: list[bytes] = []
+
+        def parsed() -> None:
+            if trees == gate.trees:
+                then()
+                return
+            changed = NotUnderstood(
+                "not provably safe: the statement changed its meaning while it was analysed",
+                detail="rule builtin.changed",
+                hint="Send it again.",
+            )
+            refuse_parsed(state, CHECK_STATEMENT, changed)
+
+        parse = query.Parse(CHECK_STATEMENT, gate.raw.text, parameter_types).encode()
+        state.close_silently(CHECK_STATEMENT)
+        state.ask(Pending(Request.PARSE, visible=False, trees=trees, then=parsed), parse + query.Flush().encode())
 
     def _described(self, gate: Gate) -> None:
         catalog = self._state.context.catalog()
@@ -154,7 +186,9 @@ class Analysis:
         state, context = self._state, self._state.context
         rules = context.rules()
         try:
-            understanding = understand(gate.raw, gate.announcement, gate.parameter_types, gate.row, catalog)
+            understanding = understand(
+                gate.raw, gate.announcement, gate.parameter_types, gate.row, catalog, state.temporary
+            )
         except ProxyError as error:
             self._decide_by_text(gate, error)
             return
@@ -162,7 +196,7 @@ class Analysis:
             pins = context.pins.having_seen(understanding.stored_relations, understanding.catalog, rules)
             decision = decision_for(understanding, context.identity, rules, pins)
             if gate.row is not None:
-                check_origins(decision, gate.row, understanding.catalog, context.identity, rules, pins)
+                check_origins(decision, gate.row, understanding, context.identity, rules, pins)
         except ProxyError as error:
             refuse_parsed(state, gate.name, error)
             return

@@ -6,7 +6,7 @@ Rows leave through the portal's mask plan, errors and notices through `redaction
 
 from __future__ import annotations
 
-from pgproxy.errors import MalformedMessage, UpstreamUnreachable
+from pgproxy.errors import MalformedMessage, NotUnderstood, UpstreamUnreachable
 from pgproxy.masking.rewrite import rewrite_rows
 from pgproxy.session.actions import Close
 from pgproxy.session.copying import Copying
@@ -95,6 +95,7 @@ class Answers:
             elif head.verdict is not None:
                 data = self._described_row(head.verdict, row, data)
         state.pending.pop()
+        head.answer = data
         if head.visible and not (head.is_simple and run.tag == b"n"):
             state.send_client(data)
         if head.then is not None:
@@ -104,9 +105,10 @@ class Answers:
         if verdict.renames is not None:
             return row.renamed((verdict.renames,)).encode()
         if verdict.decision is not None and verdict.understanding is not None:
-            context, catalog = self._state.context, verdict.understanding.catalog
+            context = self._state.context
             rules = context.rules()
-            check_origins(verdict.decision, row, catalog, context.identity, rules, context.pins.under(rules))
+            pins = context.pins.under(rules)
+            check_origins(verdict.decision, row, verdict.understanding, context.identity, rules, pins)
         return data
 
     def _on_notice(self, run: Run) -> None:
@@ -125,14 +127,15 @@ class Answers:
 
     def _on_tree(self, text: bytes, head: Pending | None) -> None:
         """What a tree is for depends on what is under way; none reaches the client."""
-        gate = self._state.gate
         match head:
-            case Pending(request=Request.PARSE | Request.DESCRIBE_STATEMENT, visible=False) if gate is not None:
-                gate.trees.append(text)
+            case Pending(trees=list() as trees):
+                trees.append(text)
             case Pending(request=Request.BIND, portal=portal) if portal is not None:
                 portal.prepared.is_stale = True  # at once: a Bind that fails now does not announce it again
             case Pending(request=Request.DESCRIBE_STATEMENT, visible=True, prepared=prepared) if prepared is not None:
                 prepared.is_stale = True  # Describe analyses anew too, and Bind is then silent
+            case Pending(request=Request.EXECUTE, verdict=verdict) if verdict is not None and verdict.runs_quietly:
+                raise NotUnderstood("not provably safe: a prepared statement changed its meaning while it was executed")
 
     def _on_error(self, run: Run) -> None:
         state, head = self._state, self._state.pending.head

@@ -7,14 +7,15 @@ from dataclasses import replace
 from pgproxy.errors import ProxyError
 from pgproxy.session.admission import admit, check_name, has_masks
 from pgproxy.session.analysis import Analysis
+from pgproxy.session.binding import Binding
 from pgproxy.session.execution import Execution
+from pgproxy.session.inside import Inside
 from pgproxy.session.pending import Pending, Request
 from pgproxy.session.phases import Phase
 from pgproxy.session.prepared import Portal, Prepared, Verdict
 from pgproxy.session.refusing import forward_bad_parse, refuse
 from pgproxy.session.state import SessionState
 from pgproxy.statements.grammar import SyntaxProblem, split
-from pgproxy.statements.model import Handling
 from pgproxy.wire import query, results
 from pgproxy.wire.framing import Frame
 
@@ -22,9 +23,13 @@ from pgproxy.wire.framing import Frame
 class ExtendedProtocol:
     """One method a message; each either asks the server or refuses."""
 
-    def __init__(self, state: SessionState, analysis: Analysis, execution: Execution) -> None:
+    def __init__(
+        self, state: SessionState, analysis: Analysis, binding: Binding, inside: Inside, execution: Execution
+    ) -> None:
         self._state = state
         self._analysis = analysis
+        self._binding = binding
+        self._inside = inside
         self._execution = execution
 
     def on_parse(self, frame: Frame) -> None:
@@ -84,7 +89,9 @@ class ExtendedProtocol:
             refuse(state, error)
             return
         portal = Portal(message.portal, prepared, prepared.verdict, tuple(message.result_formats))
-        self._execution.bind(portal, frame.data, self._bound)
+        if prepared.verdict.is_wrapper:
+            portal.bind = message
+        self._binding.bind(portal, frame.data, self._bound)
 
     def _bound(self, portal: Portal) -> None:
         self._state.names.bound(portal)
@@ -117,8 +124,7 @@ class ExtendedProtocol:
         except ProxyError as error:
             refuse(state, error)
             return
-        is_fetch = portal.verdict.raw is not None and portal.verdict.raw.handling is Handling.FETCH
-        if state.pending.declares_cursor or (is_fetch and state.is_busy):
+        if state.pending.declares_cursor or (portal.verdict.reads_by_name and state.is_busy):
             # Portals and cursors share one name space: who has the name is known when what is before has been answered.
             state.inbox.put_back(frame)
             state.enter(Phase.RUNNING)
@@ -126,10 +132,14 @@ class ExtendedProtocol:
             return
 
         def executable(portal: Portal) -> None:
-            self._execution.execute(portal, frame.data)
-            state.enter(Phase.READY)
+            if portal.is_held_back:
+                state.enter(Phase.RUNNING)
+                self._execution.execute(portal, frame.data + query.Flush().encode(), lambda: state.enter(Phase.READY))
+            else:
+                self._execution.execute(portal, frame.data)
+                state.enter(Phase.READY)
 
-        self._execution.when_executable(portal, executable)
+        self._inside.when_executable(portal, executable)
 
     def on_close(self, frame: Frame) -> None:
         state, message = self._state, query.Close.decode(frame.body)

@@ -63,8 +63,12 @@ class Pending:
     plan: MaskPlan | None = None
     error: ProxyError | None = None
     """REFUSAL, or the proxy's own request: what the client is told when the server refuses it."""
+    answer: bytes = b""
+    """What ended it, when `then` is called."""
     rows: list[bytes] | None = None
     """Where the DataRow frames of the proxy's own Execute are collected."""
+    trees: list[bytes] | None = None
+    """Where the trees that the server announces meanwhile are collected."""
     declares_cursor: bool = False
     """A name of the portals and cursors may change hands when this completes."""
     is_redacted: bool = False

@@ -31,7 +31,9 @@ TRANSITIONS: Mapping[Phase, frozenset[Phase]] = {
     Phase.ANALYSING: frozenset(
         {Phase.READING_CATALOG, Phase.READY, Phase.BINDING, Phase.RUNNING, Phase.DISCARDING, Phase.CLOSED}
     ),
-    Phase.READING_CATALOG: frozenset({Phase.READY, Phase.BINDING, Phase.RUNNING, Phase.DISCARDING, Phase.CLOSED}),
+    Phase.READING_CATALOG: frozenset(
+        {Phase.ANALYSING, Phase.READY, Phase.BINDING, Phase.RUNNING, Phase.DISCARDING, Phase.CLOSED}
+    ),
     Phase.BINDING: frozenset({Phase.ANALYSING, Phase.READY, Phase.RUNNING, Phase.DISCARDING, Phase.CLOSED}),
     Phase.RUNNING: frozenset({Phase.ANALYSING, Phase.BINDING, Phase.READY, Phase.DISCARDING, Phase.CLOSED}),
     Phase.DISCARDING: frozenset({Phase.READY, Phase.CLOSED}),

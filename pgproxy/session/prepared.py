@@ -9,17 +9,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
+from pgproxy.catalog.model import FIRST_NORMAL_OID
 from pgproxy.catalog.versions import Objects, Snapshot, fingerprint
 from pgproxy.errors import NotUnderstood
 from pgproxy.login.identity import Identity
 from pgproxy.masking.keys import MaskingKeys
 from pgproxy.masking.plan import MaskPlan
 from pgproxy.policy.decision import Decision
-from pgproxy.policy.matching import Pins
+from pgproxy.policy.matching import ColumnMask, Pins
 from pgproxy.policy.rules import Rules
 from pgproxy.policy.subject import subject_of
 from pgproxy.session.understanding import Understanding, decision_for, decision_for_utility, plan_for
 from pgproxy.statements.model import Handling, RawStatement, Reached
+from pgproxy.wire.query import Bind
 from pgproxy.wire.results import RowDescription
 
 RESERVED_PREFIX = "_pgproxy_"
@@ -78,17 +80,32 @@ class Verdict:
 
     @property
     def is_wrapper(self) -> bool:
-        """EXPLAIN or DECLARE: the statement inside is analysed for each execution."""
-        return self.raw is not None and self.raw.inner is not None
+        """EXPLAIN, DECLARE or CREATE TABLE AS: the statement inside is analysed for each execution."""
+        return self.raw is not None and self.raw.handling is Handling.WRAP
+
+    @property
+    def reads_by_name(self) -> bool:
+        """FETCH, MOVE and EXECUTE: what they bring was decided under a name, which is looked up when they run."""
+        return self.raw is not None and self.raw.handling in (Handling.FETCH, Handling.EXECUTE)
+
+    @property
+    def runs_quietly(self) -> bool:
+        """EXECUTE of a query that changes nothing and runs only built-in functions: a tree while it runs can only be a
+        new meaning."""
+        if self.raw is None or self.raw.handling is not Handling.EXECUTE or self.understanding is None:
+            return False
+        lineage = self.understanding.lineage
+        return lineage.is_read_only and not lineage.opaque and max(lineage.functions, default=0) < FIRST_NORMAL_OID
 
     def around(self, inner: Verdict) -> Verdict:
-        """This EXPLAIN or DECLARE for one execution: its result is no data, its errors are those of what is inside."""
+        """This EXPLAIN, DECLARE or CREATE TABLE AS for one execution: its result is no data, its errors are those of
+        what is inside."""
         decision = None if inner.decision is None else replace(inner.decision, columns=())
         return replace(self, decision=decision, passes_rows=True)
 
     def reading(self, cursor: Verdict) -> Verdict:
-        """This FETCH or MOVE of a cursor that was declared or bound under that verdict."""
-        return replace(cursor, raw=self.raw)
+        """This FETCH, MOVE or EXECUTE of what was declared, bound or prepared under that verdict."""
+        return replace(cursor, raw=self.raw, plans={})
 
     @property
     def redacts(self) -> bool:
@@ -160,7 +177,13 @@ class Portal:
     is_started: bool = False
     """It was executed: the rest of its rows comes under the same decision."""
     inner: Verdict | None = None
-    """EXPLAIN and DECLARE: of the statement inside, for this execution."""
+    """EXPLAIN, DECLARE and CREATE TABLE AS: of the statement inside, for this execution."""
+    bind: Bind | None = None
+    """What the client bound it by; None: a simple Query's."""
+    is_held_back: bool = False
+    """The answer to its Execute, and all that follows, waits for what the session has to learn of it."""
+    feeds: tuple[ColumnMask | None, ...] = ()
+    """The masks that the columns of the temporary table it makes will carry."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,14 @@ from pgproxy.wire import query, results
 ARGUMENTS = RESERVED_PREFIX + "arguments"
 CATALOG = RESERVED_PREFIX + "catalog"
 VERSIONS = RESERVED_PREFIX + "versions"
-FORMATS = RESERVED_PREFIX + "formats"
+QUESTION = RESERVED_PREFIX + "question"
+
+_TEMPORARY_RELATION = """
+SELECT c.oid::pg_catalog.int8
+FROM pg_catalog.pg_class AS c
+WHERE c.relname OPERATOR(pg_catalog.=) $1::pg_catalog.name
+  AND c.relnamespace OPERATOR(pg_catalog.=) pg_catalog.pg_my_temp_schema()
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +74,22 @@ def about_versions(objects: Objects, prepared: Container[str]) -> list[Question]
 
 
 def about_formats() -> list[Question]:
-    """How the server writes values now; the last one is Close, with Flush."""
-    return _answered_at_once([*_prepared(FORMATS, FORMATS_QUERY), *_executed(FORMATS, ())])
+    """How the server writes values now, one row."""
+    return _asked(FORMATS_QUERY, ())
+
+
+def about_creation_schema() -> list[Question]:
+    """Where a relation whose name has no schema will be made, one row; NULL: nowhere."""
+    return _asked("SELECT pg_catalog.current_schema()", ())
+
+
+def about_temporary_relation(name: str) -> list[Question]:
+    """The OID of the session's temporary relation of that name, one row; none: there is none."""
+    return _asked(_TEMPORARY_RELATION, (name.encode(),))
+
+
+def _asked(sql: str, arguments: tuple[bytes, ...]) -> list[Question]:
+    return _answered_at_once([*_prepared(QUESTION, sql), *_executed(QUESTION, arguments)])
 
 
 def _with_arguments(name: str, sql: str, argument: bytes, prepared: Container[str]) -> list[Question]:

@@ -12,7 +12,9 @@ from collections.abc import Sequence
 from pgproxy.errors import NotUnderstood, ProxyError
 from pgproxy.session.admission import Admitted, admit, has_masks
 from pgproxy.session.analysis import Analysis
+from pgproxy.session.binding import Binding
 from pgproxy.session.execution import Execution
+from pgproxy.session.inside import Inside
 from pgproxy.session.pending import Pending, Request
 from pgproxy.session.phases import Phase
 from pgproxy.session.prepared import Portal, Prepared, Verdict
@@ -28,9 +30,13 @@ from pgproxy.wire.framing import Frame
 class SimpleProtocol:
     """Runs a Query's statements; `SessionState.script` holds those to come."""
 
-    def __init__(self, state: SessionState, analysis: Analysis, execution: Execution) -> None:
+    def __init__(
+        self, state: SessionState, analysis: Analysis, binding: Binding, inside: Inside, execution: Execution
+    ) -> None:
         self._state = state
         self._analysis = analysis
+        self._binding = binding
+        self._inside = inside
         self._execution = execution
 
     def on_query(self, frame: Frame) -> None:
@@ -94,29 +100,32 @@ class SimpleProtocol:
         if item.is_analysed:
             self._analysis.analyse(item.raw, "", parse, self._bind)
             return
+        verdict = item.verdict(state.context.rules().version)
+        if verdict.is_wrapper:  # parsed and bound when what is inside was decided
+            self._inside.when_executable(_unnamed(verdict), self._execute)
+            return
         state.ask(Pending(Request.PARSE, visible=False, position_offset=item.raw.character_offset), parse)
-        self._bind(item.verdict(state.context.rules().version))
+        self._bind(verdict)
 
     def _bind(self, verdict: Verdict) -> None:
-        portal = Portal("", Prepared("", verdict), verdict)
         bind = query.Bind("", "", (), (), ()).encode()
 
         def bound(portal: Portal) -> None:
-            self._execution.when_executable(portal, self._execute)
+            self._inside.when_executable(portal, self._execute)
 
-        self._execution.bind(portal, bind, bound, is_just_decided=True)
+        self._binding.bind(_unnamed(verdict), bind, bound, is_just_decided=True)
 
     def _execute(self, portal: Portal) -> None:
         state, verdict = self._state, portal.verdict
         state.enter(Phase.RUNNING)
-        is_fetch = verdict.raw is not None and verdict.raw.handling is Handling.FETCH
-        if verdict.row is not None and not is_fetch:
+        if verdict.row is not None and not verdict.reads_by_name:
             state.send_client(verdict.row.encode())
-        elif is_fetch or not verdict.is_analysed:
+        elif verdict.reads_by_name or not verdict.is_analysed:
             describe = query.Describe("P", "").encode()
             state.ask(Pending(Request.DESCRIBE_PORTAL, verdict=verdict, is_simple=True), describe)
         execute = query.Execute("", 0).encode()
-        if state.script or verdict.may_copy:  # a Sync that comes during a COPY is ignored: not sent before its end
+        # A Sync that comes during a COPY is ignored: not sent before its end.
+        if state.script or verdict.may_copy or portal.is_held_back:
             self._execution.execute(portal, execute + query.Flush().encode(), self._executed)
             return
         state.script = None
@@ -132,3 +141,7 @@ class SimpleProtocol:
         state.script = None
         state.enter(Phase.READY)
         state.sync()
+
+
+def _unnamed(verdict: Verdict) -> Portal:
+    return Portal("", Prepared("", verdict), verdict)

@@ -13,6 +13,7 @@ from functools import partial
 
 from pgproxy.catalog.versions import Objects
 from pgproxy.errors import ProxyError
+from pgproxy.policy.matching import ColumnMask
 from pgproxy.session.actions import Action, AskPresent, SendClient, SendUpstream
 from pgproxy.session.admission import Admitted
 from pgproxy.session.context import SessionContext
@@ -26,7 +27,7 @@ from pgproxy.session.phases import TRANSITIONS, Phase
 from pgproxy.session.prepared import Verdict
 from pgproxy.session.questions import Question
 from pgproxy.session.understanding import Announced
-from pgproxy.statements.model import RawStatement
+from pgproxy.statements.model import ColumnId, RawStatement
 from pgproxy.wire import query, results
 
 
@@ -72,6 +73,9 @@ class SessionState:
         """What `AskPresent` was for."""
         self.copies_in = False
         """The server takes the data of a COPY FROM STDIN."""
+        self.temporary: dict[ColumnId, ColumnMask] = {}
+        """What columns of the session's temporary relations carry. It only grows: a rollback may bring a table back,
+        and an OID is not given twice."""
         self.redacting = False
         """To the end of the transaction errors may carry a masked value."""
         self.formats = ReportedFormats(context.parameters)
@@ -136,6 +140,10 @@ class SessionState:
     def close_silently(self, statement: str) -> None:
         """Close a prepared statement upstream; the client hears nothing of it."""
         self.ask(Pending(Request.CLOSE, visible=False), query.Close("S", statement).encode())
+
+    def close_portal_silently(self, portal: str) -> None:
+        """As `close_silently`, a portal."""
+        self.ask(Pending(Request.CLOSE, visible=False), query.Close("P", portal).encode())
 
     def ask_ourselves(
         self, questions: Sequence[Question], failed: ProxyError, rows: list[bytes], then: Callable[[], None]

@@ -8,7 +8,7 @@ Pure: no socket, no clock. `analysis` calls it between the messages that bring t
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from pgproxy.catalog.model import FIRST_NORMAL_OID, Catalog, Relation
 from pgproxy.errors import ApprovalRequired, NotUnderstood, StatementDenied
@@ -17,13 +17,14 @@ from pgproxy.masking.keys import MaskingKeys
 from pgproxy.masking.plan import MaskPlan, plan_masks
 from pgproxy.policy.decide import decide, decide_utility
 from pgproxy.policy.decision import Action, Decision
-from pgproxy.policy.matching import Masked, Pins
+from pgproxy.policy.making import decide_making, fed_masks
+from pgproxy.policy.matching import ColumnMask, Masked, Pins, Temporary
 from pgproxy.policy.rules import Rules
 from pgproxy.policy.subject import subject_of
 from pgproxy.statements.agreement import agree
 from pgproxy.statements.facts import read_facts
 from pgproxy.statements.lineage import trace
-from pgproxy.statements.model import Facts, Lineage, RawStatement, Reached
+from pgproxy.statements.model import Facts, Lineage, RawStatement, Reached, Target
 from pgproxy.statements.tree import Node, reached, read_tree
 from pgproxy.wire.results import RowDescription
 
@@ -58,6 +59,8 @@ class Understanding:
     facts: Facts
     lineage: Lineage
     catalog: Catalog
+    temporary: Temporary = field(default_factory=dict, compare=False)
+    """The session's own, which only grows: what its temporary relations carry."""
 
     @property
     def stored_relations(self) -> list[Relation]:
@@ -95,6 +98,7 @@ def understand(
     parameter_types: Sequence[int],
     row: RowDescription | None,
     catalog: Catalog,
+    temporary: Temporary | None = None,
 ) -> Understanding:
     """Trace the tree over the catalog as the statement's own transaction sees it.
 
@@ -118,7 +122,7 @@ def understand(
             "not provably safe: the analysed tree and the row description disagree",
             detail=f"rule builtin.agreement: {len(lineage.outputs)} outputs traced, {outputs} described",
         )
-    return Understanding(raw, facts, lineage, catalog)
+    return Understanding(raw, facts, lineage, catalog, {} if temporary is None else temporary)
 
 
 def decision_for(understanding: Understanding, identity: Identity, rules: Rules, pins: Pins) -> Decision:
@@ -128,7 +132,25 @@ def decision_for(understanding: Understanding, identity: Identity, rules: Rules,
         StatementDenied, ApprovalRequired.
     """
     facts, lineage, catalog = understanding.facts, understanding.lineage, understanding.catalog
-    return enforced(decide(facts, lineage, identity, rules, catalog, pins=pins))
+    decision = decide(facts, lineage, identity, rules, catalog, pins=pins, temporary=understanding.temporary)
+    return enforced(decision)
+
+
+def masks_to_hand_on(
+    understanding: Understanding, identity: Identity, rules: Rules, pins: Pins
+) -> tuple[ColumnMask | None, ...]:
+    """What each output hands on to a temporary column that stores it."""
+    masked = Masked(subject_of(identity, rules), understanding.catalog, pins, understanding.temporary)
+    return fed_masks(understanding.lineage, masked, rules)
+
+
+def check_making(
+    target: Target, schema: str, understanding: Understanding, identity: Identity, rules: Rules, pins: Pins
+) -> Decision:
+    """Decide a permanent relation made of the statement's rows. Raises as `decision_for`."""
+    facts, lineage = understanding.facts, understanding.lineage
+    masked = Masked(subject_of(identity, rules), understanding.catalog, pins, understanding.temporary)
+    return enforced(decide_making(target, schema, facts, lineage, identity, rules, masked))
 
 
 def decision_for_utility(raw: RawStatement, identity: Identity, rules: Rules) -> Decision:
@@ -155,21 +177,21 @@ def enforced(decision: Decision) -> Decision:
 
 
 def check_origins(
-    decision: Decision, row: RowDescription, catalog: Catalog, identity: Identity, rules: Rules, pins: Pins
+    decision: Decision, row: RowDescription, understanding: Understanding, identity: Identity, rules: Rules, pins: Pins
 ) -> None:
     """The tripwire: a masked column that the server names in its row description must be one that the lineage names.
 
     Raises:
         NotUnderstood: before a row is passed on.
     """
-    masked = Masked(subject_of(identity, rules), catalog, pins)
-    for column, field in zip(decision.columns, row.fields, strict=True):
-        if field.table_oid == 0 or (field.table_oid, field.attnum) in column.origins:
+    masked = Masked(subject_of(identity, rules), understanding.catalog, pins, understanding.temporary)
+    for column, described in zip(decision.columns, row.fields, strict=True):
+        if described.table_oid == 0 or (described.table_oid, described.attnum) in column.origins:
             continue
-        relation = masked.relation(field.table_oid)
-        stored = relation.column(field.attnum)
-        if field.attnum == 0:  # a whole row
-            is_masked = masked.has_masked_columns(field.table_oid)
+        relation = masked.relation(described.table_oid)
+        stored = relation.column(described.attnum)
+        if described.attnum == 0:  # a whole row
+            is_masked = masked.has_masked_columns(described.table_oid)
         else:
             is_masked = stored is not None and masked.mask_of(relation, stored.name) is not None
         if is_masked:

@@ -6,18 +6,13 @@ libpg_query is called in `grammar_parser`. Nothing is resolved: names are as wri
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
-from dataclasses import replace
 
 from pgproxy.statements.grammar_facts import GrammarFacts, check_identifiers, grammar_facts
+from pgproxy.statements.grammar_inside import WITH_PARTS, with_parts
 from pgproxy.statements.grammar_kinds import kind_of
 from pgproxy.statements.grammar_parser import MAX_STATEMENT_BYTES, SyntaxProblem, encoded, parse_tree
-from pgproxy.statements.model import Handling, RawStatement
-
-_QUERY_BEGINS = re.compile(
-    r"\b(?:(?P<for>for)|select|with|insert|update|delete|merge|values|table)\b|\(", re.IGNORECASE
-)
+from pgproxy.statements.model import RawStatement
 
 __all__ = [
     "MAX_STATEMENT_BYTES",
@@ -65,33 +60,11 @@ def split(sql: str, max_bytes: int = MAX_STATEMENT_BYTES) -> tuple[RawStatement,
             forgets=kind.forgets,
             cursor=kind.cursor,
             is_held=kind.is_held,
+            target=kind.target,
+            prepared=kind.prepared,
         )
-        found.append(_with_inner(statement) if kind.handling is Handling.WRAP else statement)
+        found.append(with_parts(statement, split) if kind.handling in WITH_PARTS else statement)
     return tuple(found)
-
-
-def _with_inner(statement: RawStatement) -> RawStatement:
-    """EXPLAIN and DECLARE with the statement inside: where it begins is found by trying, and proven by its parse tree.
-
-    Behind as many spaces as stand before it the same text has the same tree, locations included.
-    """
-    wrapper = parse_tree(statement.text).stmts[0].stmt
-    query = getattr(wrapper, wrapper.WhichOneof("node")).query
-    for match in _QUERY_BEGINS.finditer(statement.text):
-        start = match.end() if match["for"] else match.start()
-        padding = " " * len(statement.text[:start].encode())
-        try:
-            trees = parse_tree(padding + statement.text[start:]).stmts
-        except SyntaxProblem:
-            continue
-        if len(trees) == 1 and trees[0].stmt == query:
-            (inner,) = split(statement.text[start:])
-            if inner.handling is not Handling.ANALYSE:
-                break
-            offset = statement.character_offset + start
-            return replace(statement, inner=replace(inner, character_offset=offset + inner.character_offset))
-    refusal = "What is inside cannot be used by an identity with masked columns."
-    return replace(statement, handling=Handling.REFUSE, refusal=refusal, hint="A SELECT inside would pass.")
 
 
 def _start_of(source: bytes, previous_end: int, location: int) -> int:

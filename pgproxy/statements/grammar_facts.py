@@ -55,6 +55,8 @@ _VALUES = frozenset(
 )
 """Fields whose strings are values or operators, never names of the analysed tree."""
 
+_WITH_NAMES = frozenset({Handling.ANALYSE, Handling.PASS, Handling.WRAP, Handling.PREPARE, Handling.EXECUTE})
+
 _DROPPED_RELATIONS = frozenset(
     {pb.OBJECT_TABLE, pb.OBJECT_VIEW, pb.OBJECT_MATVIEW, pb.OBJECT_SEQUENCE, pb.OBJECT_FOREIGN_TABLE}
 )
@@ -113,7 +115,7 @@ def check_identifiers(raw: RawStatement) -> None:
     Raises:
         NotUnderstood: names the rule, never the name.
     """
-    if raw.handling not in (Handling.ANALYSE, Handling.PASS, Handling.WRAP):
+    if raw.handling not in _WITH_NAMES:
         return
     problem = grammar_facts(raw).unsafe_name
     if problem:

@@ -14,7 +14,7 @@ from typing import Any
 from postgast import pg_query_pb2 as pb
 
 from pgproxy.statements import grammar_ddl
-from pgproxy.statements.model import Handling, Setting, StatementClass
+from pgproxy.statements.model import Handling, Setting, StatementClass, Target
 
 C = StatementClass
 
@@ -36,6 +36,8 @@ class Kind:
     forgets: str | None = None
     cursor: str = ""
     is_held: bool = False
+    target: Target | None = None
+    prepared: str = ""
 
 
 def kind_of(statement: Any) -> Kind:
@@ -85,8 +87,26 @@ def _select(message: Any) -> Kind:
     while leaf.HasField("larg"):
         leaf = leaf.larg
     if leaf.HasField("into_clause"):
-        return _uncovered(C.DDL, "SELECT INTO", "CREATE TABLE with columns, then INSERT … SELECT would pass.")
+        return _made(leaf.into_clause, "r")
     return _analysed(C.SELECT)
+
+
+def _create_table_as(message: Any) -> Kind:
+    return _made(message.into, "m" if message.objtype == pb.OBJECT_MATVIEW else "r")
+
+
+def _made(into: Any, kind: str) -> Kind:
+    if into.access_method not in ("", "heap"):
+        return _refused(C.DDL, "Another access method", "The usual one would pass.")
+    target = Target(
+        name=into.rel.relname,
+        schema=into.rel.schemaname,
+        kind=kind,
+        is_temporary=into.rel.relpersistence == "t" or into.rel.schemaname.startswith("pg_temp"),
+        has_data=not into.skip_data,
+        columns=tuple(node.string.sval for node in into.col_names),
+    )
+    return Kind(C.DDL, Handling.WRAP, target=target)
 
 
 def _copy(message: Any) -> Kind:
@@ -108,10 +128,11 @@ def _fetch(message: Any) -> Kind:
 
 
 def _prepare(message: Any) -> Kind:
-    inner = kind_of(message.query)
-    return _uncovered(
-        inner.statement_class, "PREPARE as an SQL statement", "Prepared statements of the driver (protocol) would pass."
-    )
+    return Kind(kind_of(message.query).statement_class, Handling.PREPARE, prepared=message.name)
+
+
+def _execute(message: Any) -> Kind:
+    return Kind(C.SELECT, Handling.EXECUTE, prepared=message.name)
 
 
 def _transaction(message: Any) -> Kind:
@@ -218,9 +239,7 @@ KINDS: dict[str, Kind | Callable[[Any], Kind]] = {
     "DeleteStmt": _analysed(C.DELETE),
     "MergeStmt": _analysed(C.MERGE),
     "CopyStmt": _copy,
-    "CreateTableAsStmt": _uncovered(
-        C.DDL, "CREATE TABLE AS", "CREATE TABLE with columns, then INSERT … SELECT would pass."
-    ),
+    "CreateTableAsStmt": _create_table_as,
     "TruncateStmt": _passed(C.TRUNCATE),
     # statements inside statements
     "ExplainStmt": Kind(C.EXPLAIN, Handling.WRAP),
@@ -228,9 +247,7 @@ KINDS: dict[str, Kind | Callable[[Any], Kind]] = {
     "FetchStmt": _fetch,
     "ClosePortalStmt": _passed(C.CURSOR),
     "PrepareStmt": _prepare,
-    "ExecuteStmt": _uncovered(
-        C.SELECT, "EXECUTE as an SQL statement", "Prepared statements of the driver (protocol) would pass."
-    ),
+    "ExecuteStmt": _execute,
     "DeallocateStmt": _deallocate,
     # session
     "TransactionStmt": _transaction,

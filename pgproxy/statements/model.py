@@ -52,7 +52,12 @@ class Handling(Enum):
     SHOW = "show"
     """SHOW of one setting (see `RawStatement.setting`; value None)."""
     WRAP = "wrap"
-    """EXPLAIN and DECLARE: the statement inside decides (`RawStatement.inner`), anew for each execution."""
+    """EXPLAIN, DECLARE, CREATE TABLE AS …: the statement inside decides (`RawStatement.inner`), anew for each
+    execution."""
+    PREPARE = "prepare"
+    """PREPARE: the server announces the tree of the statement inside (`RawStatement.inner`) when it runs."""
+    EXECUTE = "execute"
+    """EXECUTE: what was prepared under the name (`RawStatement.prepared`) decides, and `RawStatement.arguments`."""
     FETCH = "fetch"
     """FETCH and MOVE: what the cursor (`RawStatement.cursor`) was declared for decides."""
     REFUSE = "refuse"
@@ -68,6 +73,22 @@ class Setting:
     value: str | None
     """The new value as one text; None: DEFAULT, RESET or SHOW."""
     is_local: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """The relation that CREATE TABLE AS, SELECT INTO or CREATE MATERIALIZED VIEW makes."""
+
+    name: str
+    schema: str
+    """As written; "": where search_path says."""
+    kind: str
+    """relkind: r table, m materialized view."""
+    is_temporary: bool
+    has_data: bool
+    """False: WITH NO DATA."""
+    columns: tuple[str, ...] = ()
+    """Names given to the first columns."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +113,16 @@ class RawStatement:
     forgets: str | None = None
     """DEALLOCATE name: the one statement that goes; None with `forgets_statements`: all."""
     inner: RawStatement | None = None
-    """For WRAP: the statement inside, an exact slice of this one's text."""
+    """For WRAP and PREPARE: the statement inside, an exact slice of this one's text; of SELECT INTO the text without
+    its INTO."""
+    target: Target | None = None
+    """For WRAP: what it makes of the rows."""
+    prepared: str = ""
+    """PREPARE and EXECUTE: the prepared statement's name."""
+    arguments: RawStatement | None = None
+    """EXECUTE: its arguments as the outputs of a SELECT; None: it has none."""
+    literals: frozenset[int] = frozenset()
+    """EXECUTE: which of its arguments, from 0, are literals without a type of their own."""
     cursor: str = ""
     """DECLARE, FETCH and MOVE: the cursor's name."""
     is_held: bool = False

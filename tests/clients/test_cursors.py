@@ -143,3 +143,19 @@ def test_explain_shows_the_plan_of_what_would_run(place: Place) -> None:
 
 def test_binary_cursors_are_refused(agent: WireClient) -> None:
     assert states(agent.ask(Query("BEGIN; DECLARE c BINARY CURSOR FOR SELECT 1"))) == ["42501"]
+
+
+@pytest.mark.parametrize("bind_first", [False, True], ids=["after Parse", "after Bind"])
+def test_a_name_that_is_shadowed_after_parse_is_not_taken_for_another(
+    agent: WireClient, names: set[bytes], bind_first: bool
+) -> None:
+    """The server resolves what is inside DECLARE at Parse; what is made later and shadows it changes nothing."""
+    agent.ask(Query("CREATE TEMP TABLE warm (x integer)"), Query("BEGIN"))
+    agent.ask(Parse("d", "DECLARE c CURSOR FOR SELECT name || '' FROM users"), Sync())
+    if bind_first:
+        agent.ask(Bind("p", "d"), Sync())
+    agent.ask(Query("CREATE TEMP VIEW users AS SELECT 'another' AS name"))
+    if not bind_first:
+        agent.ask(Bind("p", "d"), Sync())
+    said = agent.ask(Execute("p"), Sync(), Query("FETCH ALL FROM c"))
+    assert not names & set(cells(said, 0))

@@ -9,3 +9,4 @@ select id from users join (select '001-45-6789'::text ssn) q using (ssn)
 select name from users where ssn in (select '001-45-6789')
 select name from users where ssn = any(array['001-45-6789','x'])
 explain verbose select * from users where ssn = '001-45-6789'
+prepare p2(text) as select id from users where ssn = $1; execute p2('001-45-6789')

@@ -203,7 +203,8 @@ class Client:
             if answers[-1][-1].tag != b"Z":
                 self.close()
                 return answers
-        if connection.ask("rollback")[-1][0] != b"Z":
+        # PREPARE stays.
+        if any(connection.ask(undo)[-1][0] != b"Z" for undo in ("rollback", "deallocate all")):
             self.close()
         return answers
 

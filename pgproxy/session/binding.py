@@ -1,0 +1,81 @@
+"""Bind: a portal that is certain to mean what was decided."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from pgproxy.errors import NotUnderstood
+from pgproxy.session.analysis import UNREADABLE, Analysis
+from pgproxy.session.pending import Pending, Request
+from pgproxy.session.phases import Phase
+from pgproxy.session.prepared import Portal, Verdict
+from pgproxy.session.questions import Versions, about_formats, about_versions
+from pgproxy.session.state import SessionState
+from pgproxy.wire import query, results
+
+Then = Callable[[Portal], None]
+
+
+class Binding:
+    """Binds portals."""
+
+    def __init__(self, state: SessionState, analysis: Analysis) -> None:
+        self._state = state
+        self._analysis = analysis
+
+    def bind(self, portal: Portal, sent: bytes, then: Then, *, is_just_decided: bool = False) -> None:
+        """Send Bind; `then` is called once the portal is certain to mean what was decided.
+
+        Args:
+            is_just_decided: nothing of the client's came in between.
+        """
+        state, watched = self._state, portal.verdict.watched
+        state.enter(Phase.BINDING)
+        pending = Pending(Request.BIND, visible=False, portal=portal, verdict=portal.verdict)
+        if watched is None or is_just_decided:
+            pending.then = lambda: self._check_bound(portal, then)
+            state.ask(pending, sent + query.Flush().encode())
+            return
+        rows: list[bytes] = []
+
+        def answered() -> None:
+            versions = Versions.decode(rows[-1])
+            if versions.fingerprint != watched.fingerprint or not versions.sees_the_present:
+                portal.prepared.is_stale = True
+            self._check_bound(portal, then)
+
+        # Under the portal's locks, and with the snapshot that it will run with, or a later one.
+        state.ask(pending, sent)
+        state.ask_ourselves(about_versions(watched.objects, state.prepared_ourselves), UNREADABLE, rows, answered)
+
+    def _check_bound(self, portal: Portal, then: Then) -> None:
+        """At BindComplete: a tree since the last decision means that the server analysed anew (or inlined a function).
+
+        The same text is parsed again under a name of ours, in the same transaction and under the portal's locks.
+        """
+        prepared, verdict = portal.prepared, portal.verdict
+        if not prepared.is_stale or not verdict.is_analysed or verdict.raw is None:
+            self._check_formats(portal, then)
+            return
+
+        def again(fresh: Verdict) -> None:
+            prepared.verdict = portal.verdict = fresh
+            prepared.is_stale = False
+            self._check_formats(portal, then)
+
+        self._analysis.analyse_ourselves(verdict.raw, verdict.parameter_types, again)
+
+    def _check_formats(self, portal: Portal, then: Then) -> None:
+        """A SET of this batch changed how values are written, and masks have to read them: ask."""
+        formats, decision = self._state.formats, portal.verdict.decision
+        if decision is None or not decision.masks_anything or not formats.is_unknown:
+            then(portal)
+            return
+        rows: list[bytes] = []
+
+        def answered() -> None:
+            formats.answer(results.DataRow.decode(rows[-1][5:]).values())
+            then(portal)
+
+        unknown = NotUnderstood("not provably safe: the format of values is not known", detail="rule builtin.formats")
+        self._state.ask_ourselves(about_formats(), unknown, rows, answered)

@@ -1,0 +1,308 @@
+"""Statements that hold or name another one: EXPLAIN, DECLARE, CREATE TABLE AS, FETCH, PREPARE and EXECUTE.
+
+The server announces nothing when the first of these run, or late, so what is inside is analysed in the same transaction
+just before each execution, and the locks of that analysis keep its meaning:
+
+    what is inside: Parse, tree, decided ─▶ the statement itself: Parse and Bind anew ─▶ what is inside: the same tree
+
+Names were resolved when the statement itself was parsed, so that is done anew, between two analyses that agree: a
+relation that another session makes between them would show in the second.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+from pgproxy.catalog.model import FIRST_NORMAL_OID
+from pgproxy.errors import NotUnderstood, ProxyError, StatementDenied
+from pgproxy.policy.matching import ColumnMask
+from pgproxy.session.analysis import Analysis
+from pgproxy.session.binding import Binding, Then
+from pgproxy.session.pending import Pending, Request
+from pgproxy.session.phases import Phase
+from pgproxy.session.prepared import RESERVED_PREFIX, Portal, Prepared, Verdict
+from pgproxy.session.questions import about_creation_schema, about_temporary_relation
+from pgproxy.session.refusing import refuse_here
+from pgproxy.session.state import Gate, SessionState
+from pgproxy.session.understanding import check_making, masks_to_hand_on
+from pgproxy.statements.model import ColumnId, Handling, RawStatement
+from pgproxy.wire import query, results
+
+WRAPPER_STATEMENT = RESERVED_PREFIX + "wrapper"
+PROBE_PORTAL = RESERVED_PREFIX + "probe"
+
+MAX_TEMPORARY_COLUMNS = 50_000
+"""Columns that carry masks, of all temporary relations that one session ever made."""
+
+
+class Inside:
+    """Makes such a portal executable, and notes what its execution made."""
+
+    def __init__(self, state: SessionState, analysis: Analysis, binding: Binding) -> None:
+        self._state = state
+        self._analysis = analysis
+        self._binding = binding
+
+    def when_executable(self, portal: Portal, then: Then) -> None:
+        """`then` is called when it is certain what the portal's execution means."""
+        raw = portal.verdict.raw
+        if raw is None or portal.is_started:
+            then(portal)
+            return
+        match raw.handling:
+            case Handling.FETCH:
+                self._find_cursor(portal, raw, then)
+            case Handling.EXECUTE:
+                self._resolve(raw, lambda prepared: self._executes(portal, prepared, then))
+            case Handling.WRAP:
+                self._wrap(portal, raw, then)
+            case Handling.PREPARE:
+                portal.is_held_back = True
+                then(portal)
+            case _:
+                then(portal)
+
+    def hold_back(self, portal: Portal, execute: Pending, then: Callable[[], None]) -> None:
+        """The answer to its Execute, about to be sent, goes to the client when what it made is known."""
+        raw = portal.verdict.raw
+        assert raw is not None
+        execute.visible = False
+        if raw.handling is Handling.PREPARE and raw.inner is not None:
+            self._state.enter(Phase.ANALYSING)
+            gate = self._state.gate = Gate(raw.inner, raw.prepared, lambda verdict: None)
+            execute.trees = gate.trees
+        execute.then = lambda: self._completed(portal, execute.answer, then)
+
+    def _completed(self, portal: Portal, answer: bytes, then: Callable[[], None]) -> None:
+        raw = portal.verdict.raw
+        assert raw is not None
+
+        def known() -> None:
+            self._state.send_client(answer)
+            then()
+
+        if raw.handling is Handling.PREPARE:
+            self._decide_prepared(raw, known)
+        else:
+            self._find_made(portal, raw, answer, known)
+
+    # FETCH -----------------------------------------------------------------------------------------------------
+
+    def _find_cursor(self, portal: Portal, raw: RawStatement, then: Then) -> None:
+        state = self._state
+        try:
+            portal.verdict = portal.verdict.reading(state.current(state.names.cursor(raw.cursor)))
+        except ProxyError as error:
+            refuse_here(state, error)
+            return
+        then(portal)
+
+    # PREPARE and EXECUTE ---------------------------------------------------------------------------------------
+
+    def _decide_prepared(self, raw: RawStatement, then: Callable[[], None]) -> None:
+        """The server has analysed what is inside PREPARE: that tree decides whether it may stay."""
+        state, gate = self._state, self._state.gate
+        assert gate is not None
+
+        def allowed(verdict: Verdict) -> None:
+            state.names.prepared(Prepared(raw.prepared, verdict))
+            state.enter(Phase.RUNNING)
+            then()
+
+        gate.is_parsed = True
+        gate.resume = allowed
+        self._analysis.describe(gate)
+
+    def _resolve(self, raw: RawStatement, then: Callable[[Verdict], None]) -> None:
+        """What EXECUTE runs: the verdict of the prepared statement, and its arguments are harmless."""
+        state = self._state
+        try:
+            prepared = state.names.statement(raw.prepared)
+            prepared.verdict = state.current(prepared.verdict)
+            if prepared.verdict.raw is None or prepared.verdict.raw.handling is not Handling.ANALYSE:
+                raise NotUnderstood(
+                    "EXECUTE of a prepared statement that is no query",
+                    detail="rule builtin.execute",
+                    hint="Execute it by the protocol.",
+                )
+        except ProxyError as error:
+            refuse_here(state, error)
+            return
+        if raw.arguments is None:
+            self._announce_anew(prepared, then)
+            return
+
+        def understood(arguments: Verdict) -> None:
+            try:
+                _check_arguments(raw, arguments, prepared.verdict.parameter_types)
+            except ProxyError as error:
+                refuse_here(state, error)
+                return
+            self._announce_anew(prepared, then)
+
+        self._analysis.analyse_ourselves(raw.arguments, (), understood)
+
+    def _announce_anew(self, prepared: Prepared, then: Callable[[Verdict], None]) -> None:
+        """Bind, and nothing more: a changed meaning is announced now, and its locks keep it until EXECUTE ran.
+
+        EXECUTE itself would announce it among its rows.
+        """
+
+        def bound(probe: Portal) -> None:
+            self._state.close_portal_silently(PROBE_PORTAL)
+            then(probe.verdict)
+
+        nothing = (None,) * len(prepared.verdict.parameter_types)
+        bind = query.Bind(PROBE_PORTAL, prepared.name, (), nothing, ()).encode()
+        self._binding.bind(Portal(PROBE_PORTAL, prepared, prepared.verdict), bind, bound)
+
+    def _executes(self, portal: Portal, prepared: Verdict, then: Then) -> None:
+        portal.verdict = portal.verdict.reading(prepared)
+        then(portal)
+
+    # EXPLAIN, DECLARE, CREATE TABLE AS --------------------------------------------------------------------------
+
+    def _wrap(self, portal: Portal, raw: RawStatement, then: Then) -> None:
+        inner, outer = raw.inner, portal.verdict
+        assert inner is not None
+
+        def wrapped(verdict: Verdict, finish: Callable[[], None]) -> None:
+            portal.inner = verdict
+            portal.verdict = outer.around(verdict)
+            self._check_target(portal, raw, verdict, finish)
+
+        def executes() -> None:
+            self._renew(portal, outer)
+            then(portal)
+
+        def reads() -> None:
+            self._renew(portal, outer)
+            self._analysis.confirm(gate, outer.parameter_types, lambda: then(portal))
+
+        if inner.handling is Handling.EXECUTE:
+            self._resolve(inner, lambda verdict: wrapped(verdict, executes))
+        else:
+            gate = self._analysis.analyse_ourselves(
+                inner, outer.parameter_types, lambda verdict: wrapped(verdict, reads)
+            )
+
+    def _renew(self, portal: Portal, outer: Verdict) -> None:
+        """Parse and bind the statement itself anew."""
+        state, raw = self._state, outer.raw
+        assert raw is not None
+        state.close_portal_silently(portal.name)
+        state.close_silently(WRAPPER_STATEMENT)
+        parse = query.Parse(WRAPPER_STATEMENT, raw.text, outer.parameter_types).encode()
+        offset = raw.character_offset if state.script is not None else 0
+        state.ask(Pending(Request.PARSE, visible=False, position_offset=offset), parse)
+        bind = replace(portal.bind or query.Bind(portal.name, ""), statement=WRAPPER_STATEMENT)
+        state.ask(Pending(Request.BIND, visible=False), bind.encode())
+
+    def _check_target(self, portal: Portal, raw: RawStatement, inner: Verdict, then: Callable[[], None]) -> None:
+        """What the rows go into keeps the masks of what fed it, or may not be made."""
+        state, target, understanding = self._state, raw.target, inner.understanding
+        if target is None or understanding is None:
+            then()
+            return
+        rules = state.context.rules()
+        masks = masks_to_hand_on(understanding, state.context.identity, rules, state.context.pins.under(rules))
+        if not any(masks):
+            then()
+        elif target.is_temporary:
+            self._feed(portal, masks, then)
+        elif target.schema:
+            self._check_making(portal, raw, inner, target.schema, masks, then)
+        else:
+            rows: list[bytes] = []
+
+            def answered() -> None:
+                (schema,) = results.DataRow.decode(rows[-1][5:]).values()
+                self._check_making(portal, raw, inner, (schema or b"").decode(), masks, then)
+
+            unknown = NotUnderstood("not provably safe: where the relation will be is not known")
+            state.ask_ourselves(about_creation_schema(), unknown, rows, answered)
+
+    def _check_making(
+        self,
+        portal: Portal,
+        raw: RawStatement,
+        inner: Verdict,
+        schema: str,
+        masks: Sequence[ColumnMask | None],
+        then: Callable[[], None],
+    ) -> None:
+        state, understanding = self._state, inner.understanding
+        assert raw.target is not None and understanding is not None
+        if schema.startswith("pg_temp"):  # search_path says so
+            self._feed(portal, masks, then)
+            return
+        rules = state.context.rules()
+        pins = state.context.pins.under(rules)
+        try:
+            check_making(raw.target, schema, understanding, state.context.identity, rules, pins)
+        except ProxyError as error:
+            refuse_here(state, error)
+            return
+        then()
+
+    def _feed(self, portal: Portal, masks: Sequence[ColumnMask | None], then: Callable[[], None]) -> None:
+        if len(self._state.temporary) + len(masks) > MAX_TEMPORARY_COLUMNS:
+            error = StatementDenied(
+                "this session made too many temporary tables of masked columns",
+                detail="rule builtin.temporary",
+                hint="Connect again.",
+            )
+            refuse_here(self._state, error)
+            return
+        portal.feeds = tuple(masks)
+        portal.is_held_back = True
+        then()
+
+    def _find_made(self, portal: Portal, raw: RawStatement, answer: bytes, then: Callable[[], None]) -> None:
+        """A temporary relation was made: its columns carry masks from now on."""
+        state, target = self._state, raw.target
+        assert target is not None
+        is_made = results.CommandComplete.decode(answer[5:]).command.startswith("SELECT")
+        if not is_made and target.has_data:  # IF NOT EXISTS: it was there before
+            then()
+            return
+        rows: list[bytes] = []
+
+        def answered() -> None:
+            if not rows:
+                refuse_here(state, unknown)
+                return
+            oid = int(results.only_value(rows[-1]))
+            if not any(column.relation == oid for column in state.temporary):
+                found = {ColumnId(oid, at): mask for at, mask in enumerate(portal.feeds, 1) if mask is not None}
+                state.temporary.update(found)
+            then()
+
+        unknown = NotUnderstood("not provably safe: the relation that was made is not found")
+        state.ask_ourselves(about_temporary_relation(target.name), unknown, rows, answered)
+
+
+def _check_arguments(raw: RawStatement, arguments: Verdict, parameter_types: Sequence[int]) -> None:
+    """What an argument is converted by must be built in, and none may change what the statement means.
+
+    Raises:
+        NotUnderstood.
+    """
+    understanding = arguments.understanding
+    if understanding is None:
+        return
+    if understanding.lineage.sets_configuration:
+        raise NotUnderstood(
+            "not provably safe: an argument of EXECUTE changes a setting",
+            detail="rule builtin.execute",
+            hint="Call set_config in a statement of its own.",
+        )
+    for at, (output, type_oid) in enumerate(zip(understanding.lineage.outputs, parameter_types, strict=False)):
+        is_builtin = max(output.type_oid, type_oid) < FIRST_NORMAL_OID
+        if not is_builtin and output.type_oid != type_oid and at not in raw.literals:
+            raise NotUnderstood(
+                "not provably safe: an argument of EXECUTE is converted by code that is not built in",
+                detail="rule builtin.execute",
+                hint="Cast the argument to the type of the parameter.",
+            )
