@@ -53,6 +53,10 @@ class Carrying:
         self._masked = masked
         self._materialized = materialized
 
+    def is_temporary(self, column: ColumnId) -> bool:
+        """Of the session's own temporary relation. Raises NotUnderstood."""
+        return self._masked.relation(column.relation).is_temporary
+
     def tested_with(self, target: ColumnId) -> Iterator[tuple[str, ColumnId]]:
         """The kinds of constraints that a value for that column meets, with the stored columns that decide. Raises
         NotUnderstood."""

@@ -46,7 +46,9 @@ def fed_masks(lineage: Lineage, masked: Masked, rules: Rules) -> tuple[ColumnMas
         is_copy = all(one.form is Form.COPY and one.is_direct for one in parts)
         entries = tuple(dict.fromkeys(entry for one in own for entry in one.entries))
         predicates = strictest if is_copy or strictest == "allow" else "deny"
-        found.append(ColumnMask(mask, predicates, entries, is_secret=any(one.is_secret for one in own)))
+        names = [name for one in parts if one.mask for name in one.mask.stands_for or (one.name,)]
+        is_secret = any(one.is_secret for one in own)
+        found.append(ColumnMask(mask, predicates, entries, is_secret, tuple(sorted(set(names)))))
     return tuple(found)
 
 

@@ -37,6 +37,8 @@ class ColumnMask:
     entries: tuple[MaskEntry, ...]
     is_secret: bool = False
     """Of a system table (`policy.secrets`): no default of the rules opens it, and nobody is asked."""
+    stands_for: tuple[str, ...] = ()
+    """Of a column of a temporary relation: the "schema.table.column" whose values it holds; probes count for those."""
 
     @property
     def rule(self) -> str:

@@ -113,14 +113,26 @@ def write_denials(write: Write, carrying: Carrying, defaults: Defaults) -> Itera
     """A masked value may only be stored where it stays masked the same; a write asks nothing. Raises NotUnderstood."""
     target = next(iter(carrying.of_source(Source(write.target, Form.COPY))))
     yield from _test_denials(write.target, target.name, carrying)
-    for one in carrying.of_sources(write.sources):
+    is_temporary = carrying.is_temporary(write.target)
+    carried = carrying.of_sources(write.sources)
+    if is_temporary and target.mask is not None and not write.is_null and not _is_all_copied(target, carried):
+        # Values of one's own under its mask, in a table of one's own, would be a code book without an end.
+        yield Reason(
+            target.mask.rule,
+            f"{target.name} holds values that are masked, and takes no others",
+            target.mask.where,
+            "Write NULL, or columns with the same mask.",
+        )
+    for one in carried:
         if one.mask is None or one.form is Form.COUNT or one.is_outside_masked_paths:
             continue
         if one.form is Form.AGGREGATE and defaults.aggregates == "allow" and not one.mask.is_secret:
             continue
         # A part of a value, stored under its mask, would be a code book: mask(substr(x, 1, 1)).
-        is_same = _mask(target) == one.mask.mask and one.form in (Form.COPY, Form.WHOLE)
-        if is_same and _is_as_closed(target, one) and (one.mask.predicates != "deny" or one.column == write.target):
+        is_same = _is_copied(target, one)
+        # Nothing tests what a temporary table takes: its constraints are none that copies could break.
+        is_own = is_temporary or one.column == write.target
+        if is_same and _is_as_closed(target, one) and (one.mask.predicates != "deny" or is_own):
             continue
         lost = "constraints or predicates would tell more" if is_same else "it would not stay masked the same"
         yield Reason(
@@ -129,6 +141,15 @@ def write_denials(write: Write, carrying: Carrying, defaults: Defaults) -> Itera
             one.mask.where,
             "Write constants, columns that are not masked, or the column into one with the same mask.",
         )
+
+
+def _is_copied(target: Carried, one: Carried) -> bool:
+    """Whether the whole value goes under the same mask."""
+    return one.mask is not None and _mask(target) == one.mask.mask and one.form in (Form.COPY, Form.WHOLE)
+
+
+def _is_all_copied(target: Carried, carried: list[Carried]) -> bool:
+    return bool(carried) and all(_is_copied(target, one) for one in carried)
 
 
 def effect_denials(effect: Effect, carrying: Carrying, defaults: Defaults) -> Iterator[Reason]:

@@ -229,6 +229,8 @@ class Write:
 
     target: ColumnId
     sources: frozenset[Source] = frozenset()
+    is_null: bool = False
+    """The constant NULL."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -162,6 +162,38 @@ def test_an_empty_table_can_be_filled_with_what_it_was_made_for(run: Run) -> Non
     assert run("SELECT email FROM t ORDER BY id") == masked
 
 
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "INSERT INTO t (id, name) VALUES (7, 'Ada Lovelace')",
+        "INSERT INTO t (name) SELECT 'Ada ' || i FROM generate_series(1, 9) i",
+        "INSERT INTO t (name) SELECT name FROM users UNION ALL SELECT 'Ada Lovelace'",
+        "INSERT INTO t (name) SELECT coalesce(name, 'Ada Lovelace') FROM users",
+        "INSERT INTO t (name) SELECT plain_name FROM users",
+        "INSERT INTO t (age) SELECT count(name) FROM users, generate_series(1, 7)",
+        "INSERT INTO t (id) VALUES (7)",
+        "UPDATE t SET name = 'Ada Lovelace'",
+        "UPDATE t SET age = 3, name = NULL",
+        "MERGE INTO t USING teams ON t.id = teams.id WHEN MATCHED THEN UPDATE SET name = title",
+    ],
+)
+def test_values_of_ones_own_do_not_get_under_its_masks(run: Run, statement: str) -> None:
+    """They would come out masked, each beside what it was: a book of the masks of all values."""
+    run("CREATE TEMP TABLE t AS SELECT id, name, age FROM users")
+    run("ALTER TABLE t ALTER COLUMN name SET DEFAULT 'Ada Lovelace'")
+    with pytest.raises(DENIED):
+        run(statement)
+
+
+def test_nulls_and_columns_without_masks_are_written_as_one_likes(run: Run) -> None:
+    run("CREATE TEMP TABLE t AS SELECT id, name, plain_name FROM users")
+    run("INSERT INTO t VALUES (7, NULL, 'x')")
+    run("INSERT INTO t (id, plain_name) VALUES (8, 'x')")
+    run("UPDATE t SET name = NULL, plain_name = 'x' WHERE id = 1")
+    run("DELETE FROM t WHERE name IS NULL")
+    run("TRUNCATE t")
+
+
 def test_a_temporary_table_that_shadows_a_masked_one(run: Run) -> None:
     (masked,) = run("SELECT name FROM users WHERE id = 1")
     run("CREATE TEMP TABLE users AS SELECT id, plain_name AS name, name AS plain_name FROM users")

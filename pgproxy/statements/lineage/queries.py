@@ -279,7 +279,7 @@ class Queries:
                 value = walk.expressions.value(entry["expr"], scope)
             known = assigned.get(attnum)
             assigned[attnum] = value if known is None else derived(known, value)
-            walk.writes.append(Write(ColumnId(target, attnum), value.sources))
+            walk.writes.append(Write(ColumnId(target, attnum), value.sources, value.is_null))
         return assigned
 
     def _merge(self, scope: Scope, target: int) -> dict[int, Value]:
