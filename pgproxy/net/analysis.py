@@ -177,7 +177,7 @@ class Explainer:
             decided = by_text.reasons and by_text.action is not Action.ALLOW
             is_by_text = decided and error.detail == f"rule {by_text.reasons[0].rule}"
             return Explanation(by_text if is_by_text else _denial(error, by_text.tables))
-        if raw.inner is not None:  # EXPLAIN and DECLARE: what is inside decides
+        if raw.inner is not None:  # EXPLAIN, DECLARE and COPY: what is inside decides
             raw = raw.inner
         elif not admitted.is_analysed:
             return Explanation(by_text)
@@ -188,7 +188,7 @@ class Explainer:
     async def _analysed_or(self, raw: RawStatement, otherwise: Callable[[ProxyError], Decision]) -> Explanation:
         """The decision by the server's tree; `otherwise` for what cannot be understood completely."""
         try:
-            understanding, row = await self._understand(raw)
+            understanding = await self._understand(raw)
         except NotUnderstood as error:
             return Explanation(otherwise(error))
         lineage, catalog = understanding.lineage, understanding.catalog
@@ -200,6 +200,7 @@ class Explainer:
         try:
             pins = self._context.pins.having_seen(understanding.stored_relations, catalog, self._rules)
             decision = decide(understanding.facts, lineage, self._identity, self._rules, catalog, pins=pins)
+            row = understanding.row
             if row is not None and decision.action is Action.ALLOW:
                 check_origins(decision, row, understanding, self._identity, self._rules, pins)
             plan = plan_for(decision, row, (), catalog, self._context.keys, PLAIN_PARAMETERS)
@@ -207,7 +208,7 @@ class Explainer:
             return Explanation(_denial(error, ()), reads, writes)
         return Explanation(decision, reads, writes, plan)
 
-    async def _understand(self, raw: RawStatement) -> tuple[Understanding, results.RowDescription | None]:
+    async def _understand(self, raw: RawStatement) -> Understanding:
         trees, types, row, _ = await self._ask(
             query.Close("S", STATEMENT).encode()
             + query.Parse(STATEMENT, raw.text, ()).encode()
@@ -223,7 +224,7 @@ class Explainer:
             + query.Execute("", 0).encode()
         )
         catalog = merge(self._catalog, results.only_value(rows[0]).decode())
-        return understand(raw, announcement, types, row, catalog), row
+        return understand(raw, announcement, types, row, catalog)
 
     async def _ask(
         self, requests: bytes

@@ -48,6 +48,8 @@ def _objection(use: Use, one: Carried, here: list[Carried], there: list[Carried]
             return ""
         case "deny" | "equality" if use.context == "partition":
             return "Read the partitioned table instead of one of its partitions."
+        case "deny" if use.context == "copy_null":
+            return "Leave NULL out (it is \\N then), or use FORMAT csv: a value that equals the string shows as NULL."
         case "deny" if use.context in _ERROR_CONTEXTS:
             return "Select the column itself: it comes back masked. Whether the expression fails would tell the value."
         case "deny":
@@ -97,6 +99,7 @@ _PLACES = {
     "case": "in CASE",
     "sublink": "in a subquery's test",
     "partition": "to choose a partition",
+    "copy_null": "with this NULL string of COPY",
     "function": "as an argument of a function that returns rows",
 }
 

@@ -16,7 +16,9 @@ from pgproxy.statements.grammar import check_identifiers
 from pgproxy.statements.model import Handling, RawStatement
 from pgproxy.statements.session_settings import KEPT, SettingVerdict, verdict
 
-DECIDED_WHEN_RUN = frozenset({Handling.WRAP, Handling.FETCH, Handling.PREPARE, Handling.EXECUTE})
+DECIDED_WHEN_RUN = frozenset(
+    {Handling.WRAP, Handling.FETCH, Handling.PREPARE, Handling.EXECUTE, Handling.COPY_OUT, Handling.COPY_IN}
+)
 """What is inside, or what a name stands for by then, decides."""
 
 MAX_NAME_BYTES = 63
@@ -43,8 +45,7 @@ class Admitted:
     @property
     def is_plain(self) -> bool:
         """May be forwarded as it stands in the client's text: the text alone has decided."""
-        is_by_text = self.raw.handling not in DECIDED_WHEN_RUN
-        return is_by_text and not self.is_analysed and self.sql == self.raw.text
+        return self.raw.handling not in DECIDED_WHEN_RUN and not self.is_analysed and self.sql == self.raw.text
 
     def verdict(self, rules_version: str) -> Verdict:
         """Of a statement without a tree."""

@@ -195,14 +195,15 @@ class Analysis:
         try:
             pins = context.pins.having_seen(understanding.stored_relations, understanding.catalog, rules)
             decision = decision_for(understanding, context.identity, rules, pins)
-            if gate.row is not None:
-                check_origins(decision, gate.row, understanding, context.identity, rules, pins)
+            if understanding.row is not None:
+                check_origins(decision, understanding.row, understanding, context.identity, rules, pins)
         except ProxyError as error:
             refuse_parsed(state, gate.name, error)
             return
         state.gate = None
         watched = Watched.of(snapshot, gate.announcement.reached) if snapshot is not None else None
-        gate.resume(Verdict(gate.raw, decision, rules.version, understanding, gate.row, gate.parameter_types, watched))
+        row, types = understanding.row, gate.parameter_types
+        gate.resume(Verdict(gate.raw, decision, rules.version, understanding, row, types, watched))
 
     def _decide_by_text(self, gate: Gate, error: ProxyError) -> None:
         """What could not be understood is refused under masks; without any, only what the text says can refuse it."""

@@ -76,7 +76,8 @@ class Answers:
         if head.request is Request.QUERY:
             if run.tag == b"C" and head.commands:
                 self._execution.note_executed(head.commands.popleft())
-            state.send_client(run.data)
+            if head.visible:
+                state.send_client(run.data)
             return
         if run.tag not in ANSWERS[head.request]:
             raise UpstreamUnreachable("the server's answer does not fit the request")
@@ -132,6 +133,8 @@ class Answers:
                 trees.append(text)
             case Pending(request=Request.BIND, portal=portal) if portal is not None:
                 portal.prepared.is_stale = True  # at once: a Bind that fails now does not announce it again
+            case Pending(request=Request.EXECUTE, copy_out=copy_out) if copy_out is not None:
+                copy_out.announce(text)
             case Pending(request=Request.DESCRIBE_STATEMENT, visible=True, prepared=prepared) if prepared is not None:
                 prepared.is_stale = True  # Describe analyses anew too, and Bind is then silent
             case Pending(request=Request.EXECUTE, verdict=verdict) if verdict is not None and verdict.runs_quietly:
@@ -182,6 +185,7 @@ class Answers:
         status = results.ReadyForQuery.decode(run.body).status
         state.formats.ready(status)
         if status == "I":
+            state.has_open_batch = False
             state.names.transaction_ended()
             state.redacting = state.pending.redacts
         state.level.transaction(status)

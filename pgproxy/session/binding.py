@@ -55,17 +55,17 @@ class Binding:
         """
         prepared, verdict = portal.prepared, portal.verdict
         if not prepared.is_stale or not verdict.is_analysed or verdict.raw is None:
-            self._check_formats(portal, then)
+            self.check_formats(portal, then)
             return
 
         def again(fresh: Verdict) -> None:
             prepared.verdict = portal.verdict = fresh
             prepared.is_stale = False
-            self._check_formats(portal, then)
+            self.check_formats(portal, then)
 
         self._analysis.analyse_ourselves(verdict.raw, verdict.parameter_types, again)
 
-    def _check_formats(self, portal: Portal, then: Then) -> None:
+    def check_formats(self, portal: Portal, then: Then) -> None:
         """A SET of this batch changed how values are written, and masks have to read them: ask."""
         formats, decision = self._state.formats, portal.verdict.decision
         if decision is None or not decision.masks_anything or not formats.is_unknown:

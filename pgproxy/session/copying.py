@@ -8,7 +8,7 @@ from __future__ import annotations
 from pgproxy.errors import MalformedMessage, UpstreamUnreachable
 from pgproxy.session.pending import Pending, Request
 from pgproxy.session.state import SessionState
-from pgproxy.wire import query
+from pgproxy.wire import copying, query
 from pgproxy.wire.framing import Frame, Run
 
 
@@ -33,17 +33,37 @@ class Copying:
 
     def on_stray(self, frame: Frame) -> None:
         """Before the server has begun the COPY, or after it ended it with an error: it ignores them then."""
-        copying = self._state.pending.next_that_may_copy()
+        copying = self._state.pending.next_that_takes_data()
         if copying is not None:
             copying.has_all_data = copying.has_all_data or frame.tag != b"d"
             self._state.send_upstream(frame.data)
 
     def on_server(self, run: Run, head: Pending) -> None:
         """One of `COPY_TAGS`."""
-        if not head.may_copy or head.request not in (Request.QUERY, Request.EXECUTE):
-            raise UpstreamUnreachable("the server began a COPY that was not admitted")
         if run.tag == b"G":
-            self._state.copies_in = not head.has_all_data
-            if head.request is Request.EXECUTE and self._state.copies_in:
-                self._state.pending.drop_syncs_behind_head()
+            self._begin_in(run, head)
+            return
+        copy_out = head.copy_out
+        if copy_out is None:
+            raise _unadmitted()
+        data = run.data
+        match run.tag:
+            case b"H":
+                copy_out.begin(copying.CopyOutResponse.decode(run.body))
+            case b"d":
+                data = copy_out.rewritten(run)
+            case _:
+                copy_out.end()
+        self._state.send_client(data)
+
+    def _begin_in(self, run: Run, head: Pending) -> None:
+        if not head.takes_data:
+            raise _unadmitted()
+        self._state.copies_in = not head.has_all_data
+        if head.request is Request.EXECUTE and self._state.copies_in:
+            self._state.pending.drop_syncs_behind_head()
         self._state.send_client(run.data)
+
+
+def _unadmitted() -> UpstreamUnreachable:
+    return UpstreamUnreachable("the server began a COPY that was not admitted")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from pgproxy.session.copyout import CopyOut
 from pgproxy.session.inside import Inside
 from pgproxy.session.pending import Pending, Request
 from pgproxy.session.prepared import Portal, Verdict
@@ -41,12 +42,24 @@ class Execution:
             verdict=verdict,
             plan=portal.plan,
             then=completed,
-            may_copy=verdict.may_copy,
-            declares_cursor=verdict.is_wrapper,
+            takes_data=verdict.takes_data,
+            copy_out=self._copy_out(portal),
+            declares_cursor=verdict.declares_cursor,
         )
         if portal.is_held_back:
             self._inside.hold_back(portal, pending, completed)
         state.ask(pending, sent)
+
+    def _copy_out(self, portal: Portal) -> CopyOut | None:
+        raw, inner, state = portal.verdict.raw, portal.inner, self._state
+        if portal.verdict.is_copy_by_text:
+            return CopyOut()
+        if raw is None or raw.copy is None or inner is None:
+            return None
+        plan = inner.plan((int(raw.copy.is_binary),), state.context.keys, state.formats.now())
+        if inner.understanding is None:
+            return CopyOut()
+        return CopyOut.of(inner.understanding, raw.copy, plan)
 
     def _executed(self, verdict: Verdict) -> None:
         raw = verdict.raw

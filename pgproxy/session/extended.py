@@ -126,12 +126,11 @@ class ExtendedProtocol:
             return
         if state.pending.declares_cursor or (portal.verdict.reads_by_name and state.is_busy):
             # Portals and cursors share one name space: who has the name is known when what is before has been answered.
-            state.inbox.put_back(frame)
-            state.enter(Phase.RUNNING)
-            state.send_upstream(query.Flush().encode())
+            state.wait_for_answers(frame)
             return
 
         def executable(portal: Portal) -> None:
+            state.has_open_batch = True
             if portal.is_held_back:
                 state.enter(Phase.RUNNING)
                 self._execution.execute(portal, frame.data + query.Flush().encode(), lambda: state.enter(Phase.READY))

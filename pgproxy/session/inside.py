@@ -1,4 +1,4 @@
-"""Statements that hold or name another one: EXPLAIN, DECLARE, CREATE TABLE AS, FETCH, PREPARE and EXECUTE.
+"""Statements that hold or name another one: EXPLAIN, DECLARE, CREATE TABLE AS, COPY, FETCH, PREPARE and EXECUTE.
 
 The server announces nothing when the first of these run, or late, so what is inside is analysed in the same transaction
 just before each execution, and the locks of that analysis keep its meaning:
@@ -6,7 +6,8 @@ just before each execution, and the locks of that analysis keep its meaning:
     what is inside: Parse, tree, decided ─▶ the statement itself: Parse and Bind anew ─▶ what is inside: the same tree
 
 Names were resolved when the statement itself was parsed, so that is done anew, between two analyses that agree: a
-relation that another session makes between them would show in the second.
+relation that another session makes between them would show in the second. COPY resolves its names when it runs: what it
+announces then is compared (`copyout`).
 """
 
 from __future__ import annotations
@@ -57,6 +58,8 @@ class Inside:
                 self._resolve(raw, lambda prepared: self._executes(portal, prepared, then))
             case Handling.WRAP:
                 self._wrap(portal, raw, then)
+            case Handling.COPY_OUT | Handling.COPY_IN:
+                self._copy(portal, raw, then)
             case Handling.PREPARE:
                 portal.is_held_back = True
                 then(portal)
@@ -97,6 +100,19 @@ class Inside:
             refuse_here(state, error)
             return
         then(portal)
+
+    # COPY ------------------------------------------------------------------------------------------------------
+
+    def _copy(self, portal: Portal, raw: RawStatement, then: Then) -> None:
+        verdict = portal.verdict
+        assert raw.inner is not None
+
+        def allowed(inner: Verdict) -> None:
+            portal.inner = inner
+            portal.verdict = verdict.copying(inner)
+            self._binding.check_formats(portal, then)
+
+        self._analysis.analyse_ourselves(raw.inner, verdict.parameter_types, allowed)
 
     # PREPARE and EXECUTE ---------------------------------------------------------------------------------------
 

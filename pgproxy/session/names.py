@@ -48,6 +48,10 @@ class Names:
             raise UnknownPortal(f'cursor "{name}" does not exist')
         return cursor.verdict
 
+    def is_binary_cursor(self, name: str) -> bool:
+        cursor = self._cursors.get(name)
+        return cursor is not None and cursor.is_binary
+
     def prepared(self, prepared: Prepared) -> None:
         self._statements[prepared.name] = prepared
 
@@ -60,7 +64,7 @@ class Names:
         raw = portal.verdict.raw
         if raw is not None and raw.handling is Handling.WRAP and raw.cursor and portal.inner is not None:
             self._portals.pop(raw.cursor, None)
-            self._cursors[raw.cursor] = Cursor(portal.inner, raw.is_held)
+            self._cursors[raw.cursor] = Cursor(portal.inner, raw.is_held, raw.is_binary)
 
     def close_statement(self, name: str) -> None:
         self._statements.pop(name, None)

@@ -14,6 +14,7 @@ from enum import Enum
 
 from pgproxy.errors import ProxyError
 from pgproxy.masking.plan import MaskPlan
+from pgproxy.session.copyout import CopyOut
 from pgproxy.session.prepared import Portal, Prepared, Verdict
 from pgproxy.statements.model import RawStatement
 
@@ -75,8 +76,10 @@ class Pending:
     """QUERY: errors of one of its statements may carry a masked value."""
     commands: deque[RawStatement] | None = None
     """QUERY: its statements that have not completed."""
-    may_copy: bool = False
-    """COPY data may pass under this request."""
+    takes_data: bool = False
+    """The client's data of a COPY FROM STDIN may be for this request."""
+    copy_out: CopyOut | None = None
+    """Rows of a COPY TO STDOUT may come for this request."""
     has_all_data: bool = False
     """The client sent CopyDone or CopyFail before it heard that the COPY began."""
     is_simple: bool = False
@@ -121,11 +124,14 @@ class PendingQueue:
     @property
     def needs_whole_rows(self) -> bool:
         """A request whose rows are masked, or read by the session itself, is under way."""
-        return any(one.plan is not None or one.rows is not None for one in self._queue)
+        return any(
+            one.plan is not None or one.rows is not None or (one.copy_out is not None and one.copy_out.masks_anything)
+            for one in self._queue
+        )
 
-    def next_that_may_copy(self) -> Pending | None:
+    def next_that_takes_data(self) -> Pending | None:
         """The oldest request that waits for the data of a COPY FROM STDIN."""
-        return next((one for one in self._queue if one.may_copy and not one.has_all_data), None)
+        return next((one for one in self._queue if one.takes_data and not one.has_all_data), None)
 
     def drop_syncs_behind_head(self) -> None:
         """COPY FROM STDIN began: the server ignores a Sync that was sent before the data."""

@@ -97,11 +97,30 @@ class Verdict:
         lineage = self.understanding.lineage
         return lineage.is_read_only and not lineage.opaque and max(lineage.functions, default=0) < FIRST_NORMAL_OID
 
+    @property
+    def declares_cursor(self) -> bool:
+        return self.raw is not None and self.raw.cursor != "" and self.raw.handling is Handling.WRAP
+
+    @property
+    def is_copy_by_text(self) -> bool:
+        """COPY of an identity that has no masks, in a form that is not analysed; in either direction."""
+        raw = self.raw
+        return raw is not None and self.passes_rows and raw.handling is Handling.REFUSE and raw.node == "CopyStmt"
+
+    @property
+    def takes_data(self) -> bool:
+        """Its execution may take the data of a COPY FROM STDIN."""
+        return self.is_copy_by_text or (self.raw is not None and self.raw.handling is Handling.COPY_IN)
+
     def around(self, inner: Verdict) -> Verdict:
         """This EXPLAIN, DECLARE or CREATE TABLE AS for one execution: its result is no data, its errors are those of
         what is inside."""
         decision = None if inner.decision is None else replace(inner.decision, columns=())
         return replace(self, decision=decision, passes_rows=True)
+
+    def copying(self, inner: Verdict) -> Verdict:
+        """This COPY for one execution, decided as the query or table inside."""
+        return replace(self, decision=inner.decision)
 
     def reading(self, cursor: Verdict) -> Verdict:
         """This FETCH, MOVE or EXECUTE of what was declared, bound or prepared under that verdict."""
@@ -114,11 +133,6 @@ class Verdict:
     @property
     def may_return_rows(self) -> bool:
         return self.row is not None if self.is_analysed else self.passes_rows
-
-    @property
-    def may_copy(self) -> bool:
-        """COPY of an identity that has no masks."""
-        return self.passes_rows and self.raw is not None and self.raw.handling is Handling.REFUSE
 
     def under(self, rules: Rules, identity: Identity, pins: Pins) -> Verdict:
         """The same statement under the rules of this moment.
@@ -177,7 +191,7 @@ class Portal:
     is_started: bool = False
     """It was executed: the rest of its rows comes under the same decision."""
     inner: Verdict | None = None
-    """EXPLAIN, DECLARE and CREATE TABLE AS: of the statement inside, for this execution."""
+    """EXPLAIN, DECLARE, CREATE TABLE AS and COPY: of the statement inside, for this execution."""
     bind: Bind | None = None
     """What the client bound it by; None: a simple Query's."""
     is_held_back: bool = False
@@ -193,3 +207,5 @@ class Cursor:
     verdict: Verdict
     """Of the query it was declared for."""
     is_held: bool
+    is_binary: bool
+    """A FETCH by simple Query brings binary values."""

@@ -13,6 +13,7 @@ from pgproxy.errors import NotUnderstood, ProxyError
 from pgproxy.session.admission import Admitted, admit, has_masks
 from pgproxy.session.analysis import Analysis
 from pgproxy.session.binding import Binding
+from pgproxy.session.copyout import CopyOut
 from pgproxy.session.execution import Execution
 from pgproxy.session.inside import Inside
 from pgproxy.session.pending import Pending, Request
@@ -38,9 +39,15 @@ class SimpleProtocol:
         self._binding = binding
         self._inside = inside
         self._execution = execution
+        self._keeps_block = False
+        """The Query is one statement within an extended batch that has no Sync yet: the batch's implicit transaction
+        goes on behind it. So the Query ends with an empty one, which asks for ReadyForQuery and ends nothing."""
 
     def on_query(self, frame: Frame) -> None:
         state = self._state
+        if state.pending.declares_cursor:  # what a FETCH brings is known when the DECLARE before it has been answered
+            state.wait_for_answers(frame)
+            return
         sql = query.Query.decode(frame.body).query
         state.names.close_unnamed()
         try:
@@ -55,6 +62,7 @@ class SimpleProtocol:
         if all(item.is_plain for item in script):
             self._forward_query(script, frame.data)
             return
+        self._keeps_block = state.has_open_batch and len(script) == 1
         state.script = deque(script)
         state.enter(Phase.RUNNING)
         self._next_statement()
@@ -84,11 +92,14 @@ class SimpleProtocol:
         pending = Pending(
             Request.QUERY,
             verdict=next((one for one in verdicts if one.passes_rows), None),
-            may_copy=any(one.may_copy for one in verdicts),
+            takes_data=any(one.takes_data for one in verdicts),
+            copy_out=CopyOut() if any(one.is_copy_by_text for one in verdicts) else None,
             is_redacted=any(one.redacts for one in verdicts),
             commands=deque(item.raw for item in script),
         )
         state.redacting = state.redacting or pending.is_redacted
+        if len(script) != 1 or script[0].raw.handling is Handling.TRANSACTION:
+            state.has_open_batch = False  # such a Query ends the implicit transaction
         state.ask(pending, sent)
 
     def _next_statement(self) -> None:
@@ -108,12 +119,15 @@ class SimpleProtocol:
         self._bind(verdict)
 
     def _bind(self, verdict: Verdict) -> None:
-        bind = query.Bind("", "", (), (), ()).encode()
+        state, raw, portal = self._state, verdict.raw, _unnamed(verdict)
+        is_binary = raw is not None and raw.handling is Handling.FETCH and state.names.is_binary_cursor(raw.cursor)
+        portal.result_formats = (1,) if is_binary else ()
+        bind = query.Bind("", "", (), (), portal.result_formats).encode()
 
         def bound(portal: Portal) -> None:
             self._inside.when_executable(portal, self._execute)
 
-        self._binding.bind(_unnamed(verdict), bind, bound, is_just_decided=True)
+        self._binding.bind(portal, bind, bound, is_just_decided=True)
 
     def _execute(self, portal: Portal) -> None:
         state, verdict = self._state, portal.verdict
@@ -125,7 +139,7 @@ class SimpleProtocol:
             state.ask(Pending(Request.DESCRIBE_PORTAL, verdict=verdict, is_simple=True), describe)
         execute = query.Execute("", 0).encode()
         # A Sync that comes during a COPY is ignored: not sent before its end.
-        if state.script or verdict.may_copy or portal.is_held_back:
+        if state.script or verdict.takes_data or portal.is_held_back or self._keeps_block:
             self._execution.execute(portal, execute + query.Flush().encode(), self._executed)
             return
         state.script = None
@@ -140,7 +154,10 @@ class SimpleProtocol:
             return
         state.script = None
         state.enter(Phase.READY)
-        state.sync()
+        if self._keeps_block:
+            state.ask(Pending(Request.QUERY, visible=False), query.Query("").encode())
+        else:
+            state.sync()
 
 
 def _unnamed(verdict: Verdict) -> Portal:

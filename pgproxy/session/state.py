@@ -29,6 +29,7 @@ from pgproxy.session.questions import Question
 from pgproxy.session.understanding import Announced
 from pgproxy.statements.model import ColumnId, RawStatement
 from pgproxy.wire import query, results
+from pgproxy.wire.framing import Frame
 
 
 @dataclass(slots=True)
@@ -71,6 +72,9 @@ class SessionState:
         self.memory = SessionMemory(context.memory)
         self.when_present_is_known: Callable[[str | None], None] | None = None
         """What `AskPresent` was for."""
+        self.has_open_batch = False
+        """The client executed something by the extended protocol and sent no Sync since: its implicit transaction is
+        open."""
         self.copies_in = False
         """The server takes the data of a COPY FROM STDIN."""
         self.temporary: dict[ColumnId, ColumnMask] = {}
@@ -89,7 +93,7 @@ class SessionState:
 
     @property
     def waits_for_answers(self) -> bool:
-        """The first message of the inbox waits for all answers (`extended`, Execute), and they have come."""
+        """The first message of the inbox waits for all answers (`wait_for_answers`), and they have come."""
         return self.phase is Phase.RUNNING and self.script is None and len(self.pending) == 0
 
     def enter(self, phase: Phase) -> None:
@@ -137,6 +141,12 @@ class SessionState:
         self.when_present_is_known = then
         self.act(AskPresent(objects))
 
+    def wait_for_answers(self, frame: Frame) -> None:
+        """The message just taken is looked at again when everything before it has been answered."""
+        self.inbox.put_back(frame)
+        self.enter(Phase.RUNNING)
+        self.send_upstream(query.Flush().encode())
+
     def close_silently(self, statement: str) -> None:
         """Close a prepared statement upstream; the client hears nothing of it."""
         self.ask(Pending(Request.CLOSE, visible=False), query.Close("S", statement).encode())
@@ -167,6 +177,7 @@ class SessionState:
 
     def sync(self) -> None:
         """Sync; then what was parsed and never allowed goes, before anything else of the client's."""
+        self.has_open_batch = False
         self.ask(Pending(Request.SYNC), query.Sync().encode())
         for name in sorted(self.undecided):
             self.close_silently(name)

@@ -22,9 +22,10 @@ from pgproxy.policy.matching import ColumnMask, Masked, Pins, Temporary
 from pgproxy.policy.rules import Rules
 from pgproxy.policy.subject import subject_of
 from pgproxy.statements.agreement import agree
+from pgproxy.statements.copied import as_copied, with_null_tests
 from pgproxy.statements.facts import read_facts
 from pgproxy.statements.lineage import trace
-from pgproxy.statements.model import Facts, Lineage, RawStatement, Reached, Target
+from pgproxy.statements.model import Facts, Handling, Lineage, RawStatement, Reached, Target
 from pgproxy.statements.tree import Node, reached, read_tree
 from pgproxy.wire.results import RowDescription
 
@@ -59,6 +60,10 @@ class Understanding:
     facts: Facts
     lineage: Lineage
     catalog: Catalog
+    tree: Node | None = None
+    """For what is inside a COPY, whose tree the server announces once more."""
+    row: RowDescription | None = None
+    """Of its result; None where it returns no rows."""
     temporary: Temporary = field(default_factory=dict, compare=False)
     """The session's own, which only grows: what its temporary relations carry."""
 
@@ -122,7 +127,14 @@ def understand(
             "not provably safe: the analysed tree and the row description disagree",
             detail=f"rule builtin.agreement: {len(lineage.outputs)} outputs traced, {outputs} described",
         )
-    return Understanding(raw, facts, lineage, catalog, {} if temporary is None else temporary)
+    if raw.is_made:
+        copied = as_copied(raw, announcement.tree, lineage, catalog)
+        lineage = copied.lineage
+        if row is not None:
+            row = replace(row, fields=tuple(row.fields[at] for at in copied.outputs)) if copied.outputs else None
+    lineage = with_null_tests(raw, lineage)
+    tree = announcement.tree if raw.feeds is not None else None
+    return Understanding(raw, facts, lineage, catalog, tree, row, {} if temporary is None else temporary)
 
 
 def decision_for(understanding: Understanding, identity: Identity, rules: Rules, pins: Pins) -> Decision:
@@ -154,7 +166,9 @@ def check_making(
 
 
 def decision_for_utility(raw: RawStatement, identity: Identity, rules: Rules) -> Decision:
-    """As `decision_for`, for a statement that has no tree."""
+    """As `decision_for`, for a statement that has no tree. COPY is decided when it runs, by what it stands for."""
+    if raw.handling in (Handling.COPY_OUT, Handling.COPY_IN):
+        return Decision(Action.ALLOW)
     facts = read_facts(raw) if raw.text else Facts(raw.statement_class)
     return enforced(decide_utility(raw, facts, identity, rules))
 

@@ -84,7 +84,7 @@ def read_facts(raw: RawStatement) -> Facts:
     grammar = grammar_facts(raw)
     witness = read_witness(raw)
     return Facts(
-        statement_class=raw.statement_class,
+        statement_class=raw.feeds or raw.statement_class,
         tables=tuple(dict.fromkeys(str(name) for name in grammar.relations)),
         columns=tuple(dict.fromkeys(str(name) for name in grammar.columns)),
         has_where=grammar.has_where and (witness is None or witness.has_where),
@@ -138,8 +138,8 @@ def _comment_end(text: str, position: int) -> int:
 
 def _classes(raw: RawStatement, grammar: GrammarFacts) -> frozenset[StatementClass]:
     """Every class within; a query that only feeds another statement is no class of its own."""
-    within = grammar.classes - {StatementClass.SELECT}
-    return within | {raw.statement_class}
+    within = frozenset[StatementClass]() if raw.is_made else grammar.classes - {StatementClass.SELECT}
+    return within | {raw.feeds or raw.statement_class}
 
 
 @lru_cache(maxsize=64)

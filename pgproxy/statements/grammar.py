@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from pgproxy.statements.grammar_copy import COPIES, with_copied
 from pgproxy.statements.grammar_facts import GrammarFacts, check_identifiers, grammar_facts
 from pgproxy.statements.grammar_inside import WITH_PARTS, with_parts
 from pgproxy.statements.grammar_kinds import kind_of
@@ -60,10 +61,16 @@ def split(sql: str, max_bytes: int = MAX_STATEMENT_BYTES) -> tuple[RawStatement,
             forgets=kind.forgets,
             cursor=kind.cursor,
             is_held=kind.is_held,
+            is_binary=kind.is_binary,
             target=kind.target,
             prepared=kind.prepared,
+            copy=kind.copy,
         )
-        found.append(with_parts(statement, split) if kind.handling in WITH_PARTS else statement)
+        if kind.handling in WITH_PARTS:
+            statement = with_parts(statement, split)
+        elif kind.handling in COPIES:
+            statement = with_copied(statement, split)
+        found.append(statement)
     return tuple(found)
 
 

@@ -55,7 +55,8 @@ _VALUES = frozenset(
 )
 """Fields whose strings are values or operators, never names of the analysed tree."""
 
-_WITH_NAMES = frozenset({Handling.ANALYSE, Handling.PASS, Handling.WRAP, Handling.PREPARE, Handling.EXECUTE})
+_WITHOUT_NAMES = frozenset({Handling.TRANSACTION, Handling.SETTING, Handling.SHOW, Handling.FETCH, Handling.REFUSE})
+"""Kinds of which the server prints no tree."""
 
 _DROPPED_RELATIONS = frozenset(
     {pb.OBJECT_TABLE, pb.OBJECT_VIEW, pb.OBJECT_MATVIEW, pb.OBJECT_SEQUENCE, pb.OBJECT_FOREIGN_TABLE}
@@ -115,7 +116,7 @@ def check_identifiers(raw: RawStatement) -> None:
     Raises:
         NotUnderstood: names the rule, never the name.
     """
-    if raw.handling not in _WITH_NAMES:
+    if raw.handling in _WITHOUT_NAMES:
         return
     problem = grammar_facts(raw).unsafe_name
     if problem:

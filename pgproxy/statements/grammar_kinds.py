@@ -13,8 +13,9 @@ from typing import Any
 
 from postgast import pg_query_pb2 as pb
 
-from pgproxy.statements import grammar_ddl
+from pgproxy.statements import grammar_copy, grammar_ddl
 from pgproxy.statements.model import Handling, Setting, StatementClass, Target
+from pgproxy.wire.copyrows import CopyFormat
 
 C = StatementClass
 
@@ -38,6 +39,8 @@ class Kind:
     is_held: bool = False
     target: Target | None = None
     prepared: str = ""
+    is_binary: bool = False
+    copy: CopyFormat | None = None
 
 
 def kind_of(statement: Any) -> Kind:
@@ -110,17 +113,25 @@ def _made(into: Any, kind: str) -> Kind:
 
 
 def _copy(message: Any) -> Kind:
+    statement_class = C.COPY_FROM if message.is_from else C.COPY_TO
+    way = "FROM STDIN" if message.is_from else "TO STDOUT"
+    if message.is_program or message.filename:
+        return _refused(statement_class, "COPY with a file or program of the server", f"COPY … {way} would pass.")
     if message.is_from:
-        return _uncovered(C.COPY_FROM, "COPY FROM", "INSERT with several rows would pass.")
-    return _uncovered(C.COPY_TO, "COPY TO", "SELECT the same columns would pass.")
+        if message.HasField("where_clause"):
+            return _refused(C.COPY_FROM, "COPY FROM with WHERE", "COPY FROM without WHERE would pass.")
+        return Kind(C.COPY_FROM, Handling.COPY_IN)
+    try:
+        return Kind(C.COPY_TO, Handling.COPY_OUT, copy=grammar_copy.written_format(message))
+    except grammar_copy.UnknownOption as option:
+        hint = "The options FORMAT, DELIMITER, NULL, HEADER, QUOTE, ESCAPE, FORCE_QUOTE and ENCODING 'UTF8' would pass."
+        return _refused(C.COPY_TO, f"COPY TO with this {option}", hint)
 
 
 def _declare(message: Any) -> Kind:
-    if message.options & _CURSOR_OPT_BINARY:
-        # A simple FETCH from it brings binary values where the protocol otherwise has text.
-        return _uncovered(C.CURSOR, "DECLARE … BINARY CURSOR", "DECLARE without BINARY would pass.")
     is_held = bool(message.options & _CURSOR_OPT_HOLD)
-    return Kind(C.CURSOR, Handling.WRAP, cursor=message.portalname, is_held=is_held)
+    is_binary = bool(message.options & _CURSOR_OPT_BINARY)
+    return Kind(C.CURSOR, Handling.WRAP, cursor=message.portalname, is_held=is_held, is_binary=is_binary)
 
 
 def _fetch(message: Any) -> Kind:

@@ -7,11 +7,14 @@ otherwise than the server reads it.
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
 from typing import Any, ClassVar
 
 from google.protobuf.message import DecodeError
+from postgast import pg_query_pb2 as pb
 from postgast.errors import PgQueryError
 from postgast.parse import parse
+from postgast.scan import scan
 
 from pgproxy.errors import NotUnderstood, ProxyError, TooManyBytes
 from pgproxy.statements.grammar_depth import may_nest_too_deeply
@@ -23,6 +26,8 @@ _SHALLOW_BYTES = 16 * 1024
 two bytes ("+1") and libpg_query about 400 bytes of stack (measured: an 8 MiB stack ends at 21,460 levels)."""
 
 _STACK_BYTES_PER_TEXT_BYTE = 320
+
+_COMMENTS = (pb.SQL_COMMENT, pb.C_COMMENT)
 
 _thread_size_lock = threading.Lock()
 
@@ -54,6 +59,16 @@ def parse_tree(sql: str, source: bytes | None = None) -> Any:
         raise SyntaxProblem(problem.message, position) from None
     except DecodeError:
         raise _too_deep() from None
+
+
+def marks(sql: str) -> Iterator[tuple[str, int]]:
+    """The tokens of a text that the grammar accepts, comments left out: single-byte ones as they are, others as "".
+
+    Each with the byte offset behind it.
+    """
+    for token in scan(sql).tokens:
+        if token.token not in _COMMENTS:
+            yield chr(token.token) if token.token < 128 else "", token.end
 
 
 def _too_deep() -> NotUnderstood:

@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from enum import Enum, StrEnum
 from typing import NamedTuple
 
+from pgproxy.wire.copyrows import CopyFormat
+
 
 class StatementClass(StrEnum):
     """The classes rules speak of with `on:` (INTERFACE, statement classes). "all" is not one: it matches any."""
@@ -60,6 +62,10 @@ class Handling(Enum):
     """EXECUTE: what was prepared under the name (`RawStatement.prepared`) decides, and `RawStatement.arguments`."""
     FETCH = "fetch"
     """FETCH and MOVE: what the cursor (`RawStatement.cursor`) was declared for decides."""
+    COPY_OUT = "copy out"
+    """COPY TO STDOUT: `RawStatement.inner` decides, anew for each execution; its rows are masked."""
+    COPY_IN = "copy in"
+    """COPY FROM STDIN: decided as the INSERT that it is (`RawStatement.inner`)."""
     REFUSE = "refuse"
     """Not covered, or never allowed where anything is masked: `RawStatement.refusal` says why."""
 
@@ -113,8 +119,8 @@ class RawStatement:
     forgets: str | None = None
     """DEALLOCATE name: the one statement that goes; None with `forgets_statements`: all."""
     inner: RawStatement | None = None
-    """For WRAP and PREPARE: the statement inside, an exact slice of this one's text; of SELECT INTO the text without
-    its INTO."""
+    """For WRAP, PREPARE and COPY (query): the statement inside, an exact slice of this one's text; of SELECT INTO the
+    text without its INTO. For COPY of a table: the SELECT or INSERT that stands for it (`is_made`)."""
     target: Target | None = None
     """For WRAP: what it makes of the rows."""
     prepared: str = ""
@@ -123,10 +129,18 @@ class RawStatement:
     """EXECUTE: its arguments as the outputs of a SELECT; None: it has none."""
     literals: frozenset[int] = frozenset()
     """EXECUTE: which of its arguments, from 0, are literals without a type of their own."""
+    feeds: StatementClass | None = None
+    """For the `inner` of COPY: the class that rules see."""
+    is_made: bool = False
+    """The text is the proxy's own and only analysed: `copied` says how what it stands for differs."""
+    copy: CopyFormat | None = None
+    """For COPY_OUT and its `inner`: how the rows are written."""
     cursor: str = ""
     """DECLARE, FETCH and MOVE: the cursor's name."""
     is_held: bool = False
     """DECLARE … WITH HOLD: the cursor outlives its transaction."""
+    is_binary: bool = False
+    """DECLARE BINARY: a FETCH by simple Query brings binary values."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,7 +228,8 @@ class Use:
     kind: UseKind
     context: str
     """"where", "join", "group", "order", "having", "limit", "window", "filter", "case", "sublink", "function", …;
-    "error", "aggregate_error": an expression whose success depends on the value."""
+    "copy_null": a value equal to COPY's NULL string is written as NULL; "error", "aggregate_error": an expression
+    whose success depends on the value."""
     other: ColumnId | None = None
     """For JOIN: the column on the other side."""
     constants: tuple[str, ...] = ()

@@ -110,7 +110,7 @@ def verdict(name: str, value: str | None) -> Answer:
         if value is None or "".join(filter(str.isalnum, value.lower())) in ("utf8", "unicode"):
             return _PASS
         return _refusal(name, "SET client_encoding TO 'UTF8' would pass.")
-    if name == "standard_conforming_strings":
+    if name in ("standard_conforming_strings", "row_security"):
         return _PASS if value is None or _is_on(value) else _refusal(name, "It is on, and stays on.")
     if name == "plan_cache_mode":
         is_planned_anew = value is None or value.lower() in ("auto", "force_custom_plan")

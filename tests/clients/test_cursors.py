@@ -141,10 +141,6 @@ def test_explain_shows_the_plan_of_what_would_run(place: Place) -> None:
             connection.execute("EXPLAIN ANALYZE INSERT INTO users (id, plain_name) SELECT 77, name FROM users")
 
 
-def test_binary_cursors_are_refused(agent: WireClient) -> None:
-    assert states(agent.ask(Query("BEGIN; DECLARE c BINARY CURSOR FOR SELECT 1"))) == ["42501"]
-
-
 @pytest.mark.parametrize("bind_first", [False, True], ids=["after Parse", "after Bind"])
 def test_a_name_that_is_shadowed_after_parse_is_not_taken_for_another(
     agent: WireClient, names: set[bytes], bind_first: bool

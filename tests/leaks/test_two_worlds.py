@@ -149,7 +149,7 @@ def _agree(one: Sequence[Seen], other: Sequence[Seen], hidden: Sequence[Seen]) -
     for left, right, cover in zip(one, other, hidden, strict=True):
         if left == right:
             continue
-        if not left.tag == right.tag == cover.tag == b"D":
+        if not left.tag == right.tag == cover.tag or left.tag not in (b"D", b"d"):
             return False
         if any(
             a != b and c not in (None, b"[redacted]")

@@ -137,6 +137,8 @@ def seen(messages: Sequence[tuple[bytes, bytes]]) -> list[Seen]:
 def _seen(tag: bytes, body: bytes) -> Seen:
     if tag == b"D":
         return Seen(tag, cells=tuple(_cells(body)))
+    if tag == b"d":  # COPY in text format
+        return Seen(tag, cells=tuple(None if cell == b"\\N" else cell for cell in body[:-1].split(b"\t")))
     if tag in (b"E", b"N"):
         fields = {code: text for code, text in fields_of(body).items() if code not in _PLACES}
         return Seen(tag, fields=tuple(sorted(fields.items())))

@@ -178,7 +178,7 @@ def test_a_tree_that_comes_by_another_routine_is_a_notice(rules: Rules) -> None:
 
 def test_a_denial_goes_through_the_server(rules: Rules) -> None:
     transcript = Transcript(rules)
-    assert transcript.client(query.Parse("", "COPY users TO STDOUT"), BIND, SYNC) == ["→ Describe", "→ Flush", "→ Sync"]
+    assert transcript.client(query.Parse("", "COPY users TO '/x'"), BIND, SYNC) == ["→ Describe", "→ Flush", "→ Sync"]
     assert transcript.server(refusal(), FAILED) == ["← ERROR 42501", "← ReadyForQuery E"]
 
 
@@ -407,6 +407,7 @@ def test_a_cursor_of_declare_is_unknown_where_something_is(rules: Rules) -> None
 
 COPYING = copying.CopyInResponse(0, ())
 COPY_STEPS = ["→ Parse", "→ Bind", "→ Flush"]
+COPY_ANALYSIS = ["→ Close", "→ Parse", "→ Describe", "→ Flush"]
 
 
 def begin_copy(transcript: Transcript, sql: str) -> None:
@@ -416,7 +417,9 @@ def begin_copy(transcript: Transcript, sql: str) -> None:
     assert transcript.server(*CATALOG) == ["→ Bind", "→ Flush"]
     assert transcript.server(results.BindComplete())[-2:] == ["→ Execute", "→ Flush"]
     assert transcript.server(results.CommandComplete("SELECT 0")) == ["← CommandComplete", *COPY_STEPS]
-    assert transcript.server(results.ParseComplete(), results.BindComplete()) == ["→ Describe", "→ Execute", "→ Flush"]
+    assert transcript.server(results.ParseComplete(), results.BindComplete()) == COPY_ANALYSIS
+    assert transcript.server(results.CloseComplete(), *DESCRIBED) == ASKED_VERSIONS
+    assert transcript.server(*VERSIONS) == ["→ Describe", "→ Execute", "→ Flush"]
     assert transcript.server(results.NoData(), COPYING) == ["← CopyInResponse"]
 
 
@@ -433,7 +436,7 @@ def test_a_copy_within_a_string_is_followed_by_the_rest(rules_without_masks: Rul
     begin_copy(transcript, f"{SQL}; COPY users FROM STDIN; {SQL}")
     assert transcript.client(copying.CopyDone()) == ["→ CopyDone", "→ Flush"]
     assert transcript.server(results.CommandComplete("COPY 0")) == [
-        "← CommandComplete", "→ Parse", "→ Describe", *ASKED_VERSIONS,
+        "← CommandComplete", "→ Parse", "→ Describe", *EXECUTE_OURS, *EXECUTE_OURS, "→ Flush",
     ]  # fmt: skip
 
 
@@ -452,3 +455,81 @@ def test_copy_data_behind_an_error_of_the_server_is_dropped(rules_without_masks:
     assert transcript.server(asynchronous.ErrorResponse.of("ERROR", "22P02", "")) == ["← ERROR 22P02", "→ Sync"]
     assert transcript.client(copying.CopyData(b"2\n"), copying.CopyDone()) == []
     assert transcript.server(IDLE) == ["← ReadyForQuery I"]
+
+
+COPIED = (copying.CopyOutResponse(0, (0, 0)), copying.CopyData(b"1\t123-45-6789\n"), copying.CopyDone())
+COPY_ENDS = (results.CommandComplete("COPY 1"), IDLE)
+
+
+def copy_out(rules: Rules) -> Transcript:
+    """A COPY of the client's as far as its Execute."""
+    transcript = Transcript(rules)
+    assert transcript.client(query.Query(f"COPY ({SQL}) TO STDOUT")) == COPY_STEPS
+    assert transcript.server(results.ParseComplete(), results.BindComplete()) == COPY_ANALYSIS
+    transcript.server(results.CloseComplete(), *DESCRIBED)
+    assert transcript.server(*CATALOG) == ["→ Describe", "→ Execute", "→ Sync"]
+    assert transcript.server(results.NoData()) == []
+    return transcript
+
+
+def test_rows_of_a_copy_are_masked_behind_the_tree_that_was_decided(rules: Rules) -> None:
+    transcript = copy_out(rules)
+    actions = transcript.session.upstream_bytes(b"".join(one.encode() for one in (tree(), *COPIED, *COPY_ENDS)))
+    assert named(actions) == ["← CopyOutResponse", "← CopyData", "← CopyDone", "← CommandComplete", "← ReadyForQuery I"]
+    sent = b"".join(action.data for action in actions if isinstance(action, SendClient))
+    assert copying.CopyData(b"1\t[redacted]\n").encode() in sent
+
+
+MOVED = TREE.replace(b":stmt_len 0", b":stmt_len 9").replace(b"location 11", b"location 17")
+OTHER = TREE.replace(b":varattno 2", b":varattno 1")
+
+
+def test_the_tree_of_a_copy_may_differ_in_places_of_the_text_only(rules: Rules) -> None:
+    assert MOVED != TREE != OTHER
+    assert copy_out(rules).server(tree(MOVED), *COPIED)[0] == "← CopyOutResponse"
+    assert copy_out(rules).server(tree(OTHER), *COPIED) == ["← FATAL 42501", "Close"]
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        COPIED,
+        (tree(), copying.CopyOutResponse(0, (0,)), *COPIED[1:]),
+        (tree(), copying.CopyOutResponse(0, (0, 0, 0)), *COPIED[1:]),
+        (tree(), *COPIED[1:]),
+        (tree(), *COPIED[2:]),
+        (tree(), COPYING),
+        (results.DataRow.of([b"1", b"123-45-6789"]),),
+        (tree(), COPIED[0], copying.CopyData(b"123-45-6789\n")),
+        (tree(), COPIED[0], copying.CopyData(b"1\t123-45-6789"), copying.CopyDone()),
+    ],
+    ids=["no tree", "narrow", "wide", "not begun", "never begun", "in", "rows", "malformed", "cut"],
+)
+def test_a_copy_that_is_not_the_one_decided_ends_the_connection(rules: Rules, said: Sequence[trace.Message]) -> None:
+    transcript = copy_out(rules)
+    actions = transcript.session.upstream_bytes(b"".join(message.encode() for message in said))
+    assert named(actions)[-1] == "Close"
+    assert b"123-45-6789" not in b"".join(action.data for action in actions if isinstance(action, SendClient))
+
+
+def test_rows_of_a_copy_may_be_cut_between_messages(rules: Rules) -> None:
+    transcript = copy_out(rules)
+    pieces = (copying.CopyData(b"1\t123-4"), copying.CopyData(b"5-6789\n2\t"), copying.CopyData(b"\\N\n"))
+    actions = transcript.session.upstream_bytes(b"".join(m.encode() for m in (tree(), COPIED[0], *pieces)))
+    sent = b"".join(action.data for action in actions if isinstance(action, SendClient))
+    assert sent.endswith(copying.CopyData(b"1\t[redacted]\n").encode() + copying.CopyData(b"2\t\\N\n").encode())
+
+
+def test_a_query_within_an_open_batch_leaves_its_transaction_open(rules: Rules) -> None:
+    """The server says T behind it: a Sync of ours would commit what the client has not synced."""
+    transcript = Transcript(rules)
+    transcript.client(PARSE, BIND, EXECUTE)
+    transcript.server(*DESCRIBED)
+    transcript.server(*CATALOG)
+    assert transcript.server(results.BindComplete()) == ["← BindComplete", "→ Execute"]
+    assert transcript.client(query.Query(SQL)) == ["→ Parse", "→ Describe", *ASKED_VERSIONS]
+    transcript.server(results.CommandComplete("SELECT 0"), *DESCRIBED, *VERSIONS)
+    assert transcript.server(results.BindComplete()) == ["← RowDescription", "→ Execute", "→ Flush"]
+    assert transcript.server(results.CommandComplete("SELECT 0")) == ["← CommandComplete", "→ Query"]
+    assert transcript.server(results.EmptyQueryResponse(), results.ReadyForQuery("T")) == ["← ReadyForQuery T"]
+    assert transcript.client(SYNC) == ["→ Sync"]

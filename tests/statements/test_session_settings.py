@@ -32,6 +32,8 @@ PASSES = [
     ("standard_conforming_strings", "on"),
     ("standard_conforming_strings", "TRUE"),
     ("standard_conforming_strings", "1"),
+    ("row_security", "on"),
+    ("row_security", None),
     ("role", None),
     ("role", "none"),
     ("session_authorization", None),
