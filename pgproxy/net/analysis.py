@@ -17,7 +17,7 @@ from pgproxy.catalog.queries import CATALOG_QUERY
 from pgproxy.catalog.reading import load_catalog
 from pgproxy.catalog.versions import array
 from pgproxy.config.settings import Credentials, Upstream
-from pgproxy.errors import NotUnderstood, ProxyError, UpstreamUnreachable
+from pgproxy.errors import NotUnderstood, ProxyError, UnknownStatement, UpstreamUnreachable
 from pgproxy.login.verifiers import KeyCache
 from pgproxy.masking.plan import MaskPlan
 from pgproxy.net.link import Link
@@ -26,15 +26,18 @@ from pgproxy.net.upstream import UpstreamConnector
 from pgproxy.net.upstream_login import UpstreamRefused, UpstreamSession, log_in
 from pgproxy.policy.decide import decide, decide_utility
 from pgproxy.policy.decision import Action, Decision, Reason
-from pgproxy.policy.subject import is_transparent
+from pgproxy.policy.making import decide_making
+from pgproxy.policy.matching import Masked, Pins
+from pgproxy.policy.subject import is_transparent, subject_of
 from pgproxy.session.admission import admit, has_masks
 from pgproxy.session.context import SessionContext
 from pgproxy.session.notices import is_tree, tree_text
 from pgproxy.session.opening import ANALYSIS_SETTINGS
+from pgproxy.session.questions import about_creation_schema
 from pgproxy.session.understanding import Understanding, announced, check_origins, plan_for, understand
 from pgproxy.statements.facts import read_facts
 from pgproxy.statements.grammar import SyntaxProblem, check_identifiers, split
-from pgproxy.statements.model import ColumnId, Handling, RawStatement
+from pgproxy.statements.model import ColumnId, Handling, RawStatement, Target
 from pgproxy.wire import asynchronous, query, results, startup
 
 STATEMENT = "_pgproxy_explain"
@@ -177,16 +180,25 @@ class Explainer:
             decided = by_text.reasons and by_text.action is not Action.ALLOW
             is_by_text = decided and error.detail == f"rule {by_text.reasons[0].rule}"
             return Explanation(by_text if is_by_text else _denial(error, by_text.tables))
-        if raw.inner is not None:  # EXPLAIN, DECLARE and COPY: what is inside decides
+        target = raw.target
+        if raw.inner is not None:  # what is inside decides
             raw = raw.inner
-        elif not admitted.is_analysed:
+        elif not admitted.is_analysed and raw.handling is not Handling.EXECUTE:
             return Explanation(by_text)
+        if raw.handling is Handling.EXECUTE:
+            return Explanation(_denial(UnknownStatement(f'prepared statement "{raw.prepared}" does not exist'), ()))
         if has_masks(self._context):
-            return await self._analysed_or(raw, lambda error: _denial(error, by_text.tables))
-        return await self._analysed_or(raw, lambda _: by_text)
+            return await self._analysed_or(raw, lambda error: _denial(error, by_text.tables), target)
+        return await self._analysed_or(raw, lambda _: by_text, target)
 
-    async def _analysed_or(self, raw: RawStatement, otherwise: Callable[[ProxyError], Decision]) -> Explanation:
-        """The decision by the server's tree; `otherwise` for what cannot be understood completely."""
+    async def _analysed_or(
+        self, raw: RawStatement, otherwise: Callable[[ProxyError], Decision], target: Target | None = None
+    ) -> Explanation:
+        """The decision by the server's tree; `otherwise` for what cannot be understood completely.
+
+        Args:
+            target: what is made of the rows.
+        """
         try:
             understanding = await self._understand(raw)
         except NotUnderstood as error:
@@ -203,10 +215,26 @@ class Explainer:
             row = understanding.row
             if row is not None and decision.action is Action.ALLOW:
                 check_origins(decision, row, understanding, self._identity, self._rules, pins)
+            if target is not None and decision.action is Action.ALLOW:
+                decision = await self._making(target, understanding, pins) or decision
             plan = plan_for(decision, row, (), catalog, self._context.keys, PLAIN_PARAMETERS)
         except ProxyError as error:
             return Explanation(_denial(error, ()), reads, writes)
         return Explanation(decision, reads, writes, plan)
+
+    async def _making(self, target: Target, understanding: Understanding, pins: Pins) -> Decision | None:
+        """The decision about a relation that is made of the rows, where it is another one."""
+        schema = target.schema
+        if not schema:
+            *_, rows = await self._ask(b"".join(question.sent for question in about_creation_schema()))
+            (current,) = results.DataRow.decode(rows[0][5:]).values()
+            schema = (current or b"").decode()
+        if target.is_temporary or schema.startswith("pg_temp"):
+            return None
+        masked = Masked(subject_of(self._identity, self._rules), understanding.catalog, pins)
+        facts, lineage = understanding.facts, understanding.lineage
+        made = decide_making(target, schema, facts, lineage, self._identity, self._rules, masked)
+        return None if made.action is Action.ALLOW else made
 
     async def _understand(self, raw: RawStatement) -> Understanding:
         trees, types, row, _ = await self._ask(

@@ -30,6 +30,7 @@ approvals:
 IDENTITIES: dict[str, object] = {
     "agent": {"password": "x", "groups": ["agents"]},
     "dba": {"password": "x"},
+    "masked": {"password": "x"},
 }
 
 
@@ -99,6 +100,10 @@ def test_writes_name_their_columns(place: Place) -> None:
         ("agent", "COPY people (id, city) TO STDOUT", "allow", None),
         ("agent", "COPY (SELECT 1 FROM people ORDER BY ssn) TO STDOUT", "deny", "public.people.ssn"),
         ("agent", "SET debug_print_rewritten = off", "deny", None),
+        ("agent", "EXECUTE unknown", "deny", None),
+        ("agent", "PREPARE s AS SELECT id FROM people WHERE ssn = '1'", "deny", "public.people.ssn"),
+        ("masked", "CREATE TABLE copy AS SELECT id, email FROM people", "deny", "public.people.email"),
+        ("masked", "SELECT id, city INTO copy FROM people", "allow", None),
         ("agent", "BEGIN", "allow", None),
         ("agent", "SET search_path = public", "allow", None),
         ("dba", "SELECT shout(email) FROM people", "allow", None),
@@ -115,6 +120,12 @@ def test_action_and_rule(place: Place, who: str, sql: str, action: str, rule: st
         assert rule in decision["rules"]
     if action == "allow":
         assert decision["rules"] == []
+
+
+def test_a_temporary_copy_shows_its_masks(place: Place) -> None:
+    decision = place.decision("masked", "CREATE TEMP TABLE copy AS SELECT id, email FROM people")
+    assert decision["action"] == "allow"
+    assert [column["mask"] for column in decision["columns"]] == [None, {"fake": "email"}]
 
 
 def test_words_for_people(place: Place) -> None:
