@@ -47,7 +47,7 @@ def merge(catalog: Catalog, document: str) -> Catalog:
 
 def _relation(row: list[Any]) -> Relation:
     oid, schema, name, kind, is_temporary, has_triggers, columns, parents, children, references, *rest = row
-    cascades, write_functions, definition, version, partition_key, constraints = rest
+    cascades, write_functions, definition, version, partition_key, constraints, has_policies = rest
     return Relation(
         oid=oid,
         schema=schema,
@@ -66,6 +66,7 @@ def _relation(row: list[Any]) -> Relation:
         cascades=tuple(cascades or ()),
         write_functions=tuple(write_functions or ()),
         definition=definition or "",
+        has_policies=has_policies,
         partition_key=frozenset(partition_key or ()),
         constraints=tuple(
             Constraint(kind, frozenset((oid, attnum) for oid, attnum in columns or ()))
@@ -93,8 +94,20 @@ def _type(row: list[Any]) -> Type:
 
 
 def _function(row: list[Any]) -> Function:
-    oid, schema, name, kind, language, security_definer, calls, version = row
-    return Function(oid, schema, name, kind, language, security_definer, tuple(calls or ()), version)
+    oid, schema, name, kind, language, security_definer, calls, version, is_strict, result_types, settings = row
+    return Function(
+        oid,
+        schema,
+        name,
+        kind,
+        language,
+        security_definer,
+        tuple(calls or ()),
+        version,
+        is_strict=is_strict,
+        result_types=tuple(result_types),
+        settings=tuple(settings or ()),
+    )
 
 
 def _with_checks_closed(types: Mapping[int, Type], known: Mapping[int, Type]) -> list[Type]:

@@ -18,6 +18,16 @@ FIRST_NORMAL_OID = 16384
 """Objects below it were made by initdb (`access/transam.h`): built in."""
 
 
+_HARMLESS_SETTINGS = frozenset(
+    """
+    search_path work_mem maintenance_work_mem hash_mem_multiplier jit plan_cache_mode statement_timeout lock_timeout
+    timezone datestyle intervalstyle extra_float_digits random_page_cost seq_page_cost enable_seqscan enable_indexscan
+    enable_indexonlyscan enable_bitmapscan enable_hashjoin enable_mergejoin enable_nestloop enable_sort enable_hashagg
+    """.split()
+)
+"""Settings of functions that change no meaning, or (search_path) are applied when the body is read."""
+
+
 @dataclass(frozen=True, slots=True)
 class Column:
     """A row of pg_attribute; dropped columns are left out."""
@@ -70,6 +80,8 @@ class Relation:
     """The stored query tree (pg_rewrite.ev_action) of a materialized view, and of a view that one is made from."""
     partition_key: frozenset[int] = frozenset()
     """Attribute numbers of the columns that choose the partition of a row."""
+    has_policies: bool = False
+    """Row-level security: which rows come depends on who asks."""
     constraints: tuple[Constraint, ...] = ()
     """Of this relation, and foreign keys to it."""
 
@@ -120,13 +132,29 @@ class Function:
     language: str = "internal"
     security_definer: bool = False
     calls: tuple[int, ...] = ()
-    """Functions an aggregate calls: transition, final, combine, …"""
+    """Functions an aggregate calls (transition, final, combine, …), and those that defaults of parameters call."""
     version: str = ""
     """As `Relation.version`."""
+    is_strict: bool = False
+    result_types: tuple[int, ...] = ()
+    """Of its result: the types of RETURNS TABLE or OUT parameters, else the one that it returns."""
+    settings: tuple[str, ...] = ()
+    """What its SET clauses set, as "name=value"."""
 
     @property
     def is_builtin(self) -> bool:
         return self.oid < FIRST_NORMAL_OID
+
+    @property
+    def is_sql(self) -> bool:
+        """Its body is SQL that can be analysed, and no setting of its own changes what that means."""
+        names = {setting.partition("=")[0].lower() for setting in self.settings}
+        return not self.is_builtin and self.language == "sql" and self.kind == "f" and names <= _HARMLESS_SETTINGS
+
+    @property
+    def search_path(self) -> str | None:
+        """The one that it sets for itself."""
+        return next((text.partition("=")[2] for text in self.settings if text.startswith("search_path=")), None)
 
 
 ACTIVITY = Relation(

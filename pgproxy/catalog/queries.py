@@ -131,6 +131,13 @@ calls(caller, oid) AS (
       (g.aggminvtransfn::pg_catalog.oid), (g.aggmfinalfn::pg_catalog.oid), (p.oprcode::pg_catalog.oid)
   ) AS c(oid)
   WHERE c.oid <> 0
+  UNION ALL
+  SELECT f.oid, m.part[1]::pg_catalog.oid
+  FROM named_functions AS f
+  JOIN pg_catalog.pg_proc AS p ON p.oid = f.oid
+  CROSS JOIN LATERAL pg_catalog.regexp_matches(
+    p.proargdefaults::pg_catalog.text, ':(?:op)?funcid ([0-9]+)', 'g') AS m(part)
+  WHERE p.proargdefaults IS NOT NULL
 ),
 functions(oid) AS (
   SELECT f.oid FROM named_functions AS f UNION SELECT c.oid FROM calls AS c
@@ -226,7 +233,8 @@ SELECT pg_catalog.json_build_object(
           FROM (SELECT DISTINCT t.tgconstraint FROM pg_catalog.pg_trigger AS t WHERE t.tgrelid = c.oid) AS u(oid)
           JOIN pg_catalog.pg_constraint AS k ON k.oid = u.oid
           WHERE k.contype = 'f' AND k.confrelid = c.oid AND k.conrelid <> c.oid
-        ) AS g(tested))
+        ) AS g(tested)),
+      c.relrowsecurity
     ))
     FROM relations AS r
     JOIN pg_catalog.pg_class AS c ON c.oid = r.oid
@@ -263,7 +271,15 @@ SELECT pg_catalog.json_build_object(
     SELECT pg_catalog.json_agg(pg_catalog.json_build_array(
       p.oid::pg_catalog.int8, n.nspname, p.proname, p.prokind, l.lanname, p.prosecdef,
       (SELECT pg_catalog.json_agg(DISTINCT k.oid::pg_catalog.int8) FROM calls AS k WHERE k.caller = p.oid),
-      FUNCTION_VERSION
+      FUNCTION_VERSION,
+      p.proisstrict,
+      CASE WHEN p.proargmodes IS NULL THEN pg_catalog.json_build_array(p.prorettype::pg_catalog.int8)
+        ELSE COALESCE((
+          SELECT pg_catalog.json_agg(p.proallargtypes[t.at]::pg_catalog.int8 ORDER BY t.at)
+          FROM pg_catalog.generate_subscripts(p.proargmodes, 1) AS t(at)
+          WHERE p.proargmodes[t.at] = 'o' OR p.proargmodes[t.at] = 'b' OR p.proargmodes[t.at] = 't'
+        ), pg_catalog.json_build_array(p.prorettype::pg_catalog.int8)) END,
+      pg_catalog.to_json(p.proconfig)
     ))
     FROM functions AS f
     JOIN pg_catalog.pg_proc AS p ON p.oid = f.oid

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import asyncpg
 
 from pgproxy.catalog.decoding import merge
-from pgproxy.catalog.model import Catalog
+from pgproxy.catalog.model import FIRST_NORMAL_OID, Catalog
 from pgproxy.catalog.queries import CATALOG_QUERY
 from pgproxy.catalog.reading import load_catalog
 from pgproxy.catalog.versions import array
@@ -34,6 +34,7 @@ from pgproxy.session.context import SessionContext
 from pgproxy.session.notices import is_tree, tree_text
 from pgproxy.session.opening import ANALYSIS_SETTINGS
 from pgproxy.session.questions import about_creation_schema
+from pgproxy.session.reading import BODY_QUERY, unread, with_body
 from pgproxy.session.understanding import Understanding, announced, check_origins, plan_for, understand
 from pgproxy.statements.facts import read_facts
 from pgproxy.statements.grammar import SyntaxProblem, check_identifiers, split
@@ -42,6 +43,7 @@ from pgproxy.wire import asynchronous, query, results, startup
 
 STATEMENT = "_pgproxy_explain"
 CATALOG_STATEMENT = "_pgproxy_catalog"
+BODY_STATEMENT = "_pgproxy_body"
 MESSAGE_LIMIT_BYTES = 1 << 28
 CATALOG_SECONDS = 60.0
 PLAIN_PARAMETERS = {"DateStyle": "ISO, MDY", "IntervalStyle": "postgres", "TimeZone": "UTC"}
@@ -243,16 +245,20 @@ class Explainer:
             + query.Describe("S", STATEMENT).encode()
         )
         announcement = announced(trees, types, row, self._catalog.server_version)
-        named = announcement.reached
-        arguments = tuple(map(array, (named.relations, named.functions, named.operators, named.types)))
-        *_, rows = await self._ask(
-            query.Close("S", CATALOG_STATEMENT).encode()
-            + query.Parse(CATALOG_STATEMENT, CATALOG_QUERY, ()).encode()
-            + query.Bind("", CATALOG_STATEMENT, (), arguments, ()).encode()
-            + query.Execute("", 0).encode()
-        )
-        catalog = merge(self._catalog, results.only_value(rows[0]).decode())
-        return understand(raw, announcement, types, row, catalog)
+        while True:
+            named = announcement.needed
+            arguments = tuple(map(array, (named.relations, named.functions, named.operators, named.types)))
+            *_, rows = await self._ask(_asked(CATALOG_STATEMENT, CATALOG_QUERY, arguments))
+            read = merge(Catalog(), results.only_value(rows[0]).decode())
+            catalog = self._catalog.under(read)
+            functions = unread(announcement, catalog, [oid for oid in read.functions if oid >= FIRST_NORMAL_OID])
+            if not functions:
+                return understand(raw, announcement, types, row, catalog)
+            for function in functions:
+                path = None if function.search_path is None else function.search_path.encode()
+                asked = _asked(BODY_STATEMENT, BODY_QUERY, (str(function.oid).encode(), path))
+                _, *bodies = (await self._ask(asked))[0]  # the first is its own
+                announcement = with_body(announcement, function, bodies, catalog.server_version)
 
     async def _ask(
         self, requests: bytes
@@ -289,6 +295,15 @@ class Explainer:
         if self._session is None:
             raise RuntimeError("not entered")
         return self._session
+
+
+def _asked(name: str, sql: str, arguments: tuple[bytes | None, ...]) -> bytes:
+    return (
+        query.Close("S", name).encode()
+        + query.Parse(name, sql, ()).encode()
+        + query.Bind("", name, (), arguments, ()).encode()
+        + query.Execute("", 0).encode()
+    )
 
 
 def _has_tree(raw: RawStatement) -> bool:

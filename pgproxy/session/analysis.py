@@ -1,6 +1,6 @@
 """One statement on its way to a decision: Parse and Describe, the tree, the catalog's rows, the verdict.
 
-    analyse ─▶ described ─▶ (versions) ─▶ (catalog query) ─▶ decide ─▶ resume with the verdict, or refused
+    analyse ─▶ described ─▶ (versions) ─▶ (catalog query, bodies) ─▶ decide ─▶ resume with the verdict, or refused
 
 The steps themselves are `understanding`'s, which is pure; here is when each happens.
 """
@@ -10,14 +10,15 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from pgproxy.catalog.decoding import read_document
-from pgproxy.catalog.model import Catalog
+from pgproxy.catalog.model import Catalog, Function
 from pgproxy.catalog.versions import Objects, Snapshot, fingerprint
 from pgproxy.errors import ChangedMeanwhile, NotUnderstood, ProxyError
 from pgproxy.session.admission import admit_by_text, has_masks
 from pgproxy.session.pending import Pending, Request
 from pgproxy.session.phases import Phase
 from pgproxy.session.prepared import RESERVED_PREFIX, Verdict, Watched
-from pgproxy.session.questions import Versions, about_catalog, about_versions
+from pgproxy.session.questions import Versions, about_body, about_catalog, about_versions
+from pgproxy.session.reading import unread, with_body
 from pgproxy.session.refusing import refuse_parsed
 from pgproxy.session.state import Gate, SessionState
 from pgproxy.session.understanding import announced, check_origins, decision_for, understand
@@ -164,14 +165,14 @@ class Analysis:
     def _settle(self, gate: Gate, snapshot: Snapshot, *, sees_the_present: bool) -> None:
         """The transaction sees this catalog. The server's parser sees the present one, whatever the isolation level."""
         if sees_the_present:
-            self._decide(gate, snapshot.catalog, snapshot)
+            self._read_bodies(gate, snapshot)
             return
         objects = snapshot.lasting()
         expected = fingerprint(snapshot.catalog, objects)
 
         def known(present: str | None) -> None:
             if present == expected:
-                self._decide(gate, snapshot.catalog, snapshot)
+                self._read_bodies(gate, snapshot)
             elif present is None:
                 refuse_parsed(self._state, gate.name, UNREADABLE)
             else:
@@ -179,6 +180,36 @@ class Analysis:
 
         self._state.enter(Phase.READING_CATALOG)
         self._state.ask_present(objects, known)
+
+    def _read_bodies(self, gate: Gate, snapshot: Snapshot) -> None:
+        """Read the bodies of SQL functions, and look again for the catalog of all that is reached then; else decide."""
+        state, announcement, catalog = self._state, gate.announcement, snapshot.catalog
+        assert announcement is not None
+        functions = unread(announcement, catalog, snapshot.objects.functions)
+        if not functions:
+            self._decide(gate, catalog, snapshot)
+            return
+        state.enter(Phase.READING_CATALOG)
+        for function in functions:
+            self._read_body(gate, catalog, function, is_last=function is functions[-1])
+
+    def _read_body(self, gate: Gate, catalog: Catalog, function: Function, *, is_last: bool) -> None:
+        trees: list[bytes] = []
+
+        def answered() -> None:
+            assert gate.announcement is not None
+            gate.announcement = with_body(gate.announcement, function, trees, catalog.server_version)
+            if is_last:
+                self._find_catalog(gate)
+
+        unreadable = NotUnderstood(
+            f"not provably safe: the body of function {function.schema}.{function.name} cannot be analysed",
+            detail="rule builtin.function",
+            hint="Leave the function out. A body that names its tables with their schemas, or one written as BEGIN "
+            "ATOMIC, can be analysed from every session.",
+        )
+        questions = about_body(function, self._state.prepared_ourselves)
+        self._state.ask_ourselves(questions, unreadable, [], answered, trees)
 
     def _decide(self, gate: Gate, catalog: Catalog, snapshot: Snapshot | None = None) -> None:
         """Over the catalog that the statement's own transaction sees."""

@@ -30,6 +30,9 @@ class Binding:
             is_just_decided: nothing of the client's came in between.
         """
         state, watched = self._state, portal.verdict.watched
+        if portal.verdict.reads_bodies and not is_just_decided:
+            portal.prepared.is_stale = True  # names in a body are looked up anew by each session that runs it
+            watched = None
         state.enter(Phase.BINDING)
         pending = Pending(Request.BIND, visible=False, portal=portal, verdict=portal.verdict)
         if watched is None or is_just_decided:

@@ -79,6 +79,11 @@ class Verdict:
         return self.understanding is not None
 
     @property
+    def reads_bodies(self) -> bool:
+        """It stands on what functions do inside, and the server does not announce when that changes."""
+        return self.understanding is not None and self.understanding.lineage.reads_bodies
+
+    @property
     def is_wrapper(self) -> bool:
         """EXPLAIN, DECLARE or CREATE TABLE AS: the statement inside is analysed for each execution."""
         return self.raw is not None and self.raw.handling is Handling.WRAP

@@ -8,15 +8,18 @@ from __future__ import annotations
 from collections.abc import Container
 from dataclasses import dataclass
 
+from pgproxy.catalog.model import Function
 from pgproxy.catalog.queries import SESSION_CATALOG_QUERY
 from pgproxy.catalog.versions import ARGUMENTS_STATEMENT, SEES_THE_PRESENT, VERSIONS_QUERY, Objects, array
 from pgproxy.session.formats import FORMATS_QUERY
 from pgproxy.session.pending import Request
 from pgproxy.session.prepared import RESERVED_PREFIX
+from pgproxy.session.reading import BODY_QUERY
 from pgproxy.statements.model import Reached
 from pgproxy.wire import query, results
 
 ARGUMENTS = RESERVED_PREFIX + "arguments"
+BODY = RESERVED_PREFIX + "body"
 CATALOG = RESERVED_PREFIX + "catalog"
 VERSIONS = RESERVED_PREFIX + "versions"
 QUESTION = RESERVED_PREFIX + "question"
@@ -73,6 +76,13 @@ def about_versions(objects: Objects, prepared: Container[str]) -> list[Question]
     return _with_arguments(VERSIONS, VERSIONS_QUERY, objects.argument, prepared)
 
 
+def about_body(function: Function, prepared: Container[str]) -> list[Question]:
+    """The trees of an SQL function's body, which are announced while the last but one question is executed."""
+    path = None if function.search_path is None else function.search_path.encode()
+    questions = [] if BODY in prepared else _prepared(BODY, BODY_QUERY)
+    return _answered_at_once([*questions, *_executed(BODY, (str(function.oid).encode(), path))])
+
+
 def about_formats() -> list[Question]:
     """How the server writes values now, one row."""
     return _asked(FORMATS_QUERY, ())
@@ -108,7 +118,7 @@ def _prepared(name: str, sql: str) -> list[Question]:
     ]
 
 
-def _executed(name: str, arguments: tuple[bytes, ...]) -> list[Question]:
+def _executed(name: str, arguments: tuple[bytes | None, ...]) -> list[Question]:
     return [
         Question(Request.BIND, query.Bind(name, name, (), arguments, ()).encode()),
         Question(Request.EXECUTE, query.Execute(name, 0).encode()),

@@ -156,7 +156,12 @@ class SessionState:
         self.ask(Pending(Request.CLOSE, visible=False), query.Close("P", portal).encode())
 
     def ask_ourselves(
-        self, questions: Sequence[Question], failed: ProxyError, rows: list[bytes], then: Callable[[], None]
+        self,
+        questions: Sequence[Question],
+        failed: ProxyError,
+        rows: list[bytes],
+        then: Callable[[], None],
+        trees: list[bytes] | None = None,
     ) -> None:
         """Ask what the session itself wants to know.
 
@@ -164,11 +169,13 @@ class SessionState:
             failed: what the client is told where the server refuses.
             rows: where DataRow frames are collected.
             then: called when all is answered.
+            trees: where what is announced while it is executed is collected.
         """
         last = len(questions) - 1
         for at, question in enumerate(questions):
             pending = Pending(question.request, visible=False, error=failed)
             pending.rows = rows if question.request is Request.EXECUTE else None
+            pending.trees = trees if question.request is Request.EXECUTE else None
             if at == last:
                 pending.then = then
             elif question.prepares:

@@ -24,7 +24,7 @@ from pgproxy.policy.subject import subject_of
 from pgproxy.statements.agreement import agree
 from pgproxy.statements.copied import as_copied, with_null_tests
 from pgproxy.statements.facts import read_facts
-from pgproxy.statements.lineage import trace
+from pgproxy.statements.lineage import Bodies, trace
 from pgproxy.statements.model import Facts, Handling, Lineage, RawStatement, Reached, Target
 from pgproxy.statements.tree import Node, reached, read_tree
 from pgproxy.wire.results import RowDescription
@@ -36,10 +36,20 @@ class Announced:
 
     tree: Node
     reached: Reached
+    bodies: Bodies = field(default_factory=dict)
+    """Of the SQL functions that it reaches (`reading`)."""
+    tried: frozenset[int] = frozenset()
+    """Functions whose bodies were asked for."""
+
+    @property
+    def needed(self) -> Reached:
+        """What the tree and the bodies name."""
+        named = [self.reached, *(reached(tree) for body in self.bodies.values() for tree in body)]
+        return Reached(*(frozenset().union(*(getattr(one, part) for one in named)) for part in Reached.__slots__))
 
     def unknown(self, catalog: Catalog) -> Reached:
         """What must be asked for: all that users made; what is built in the shared catalog has for good."""
-        named = self.reached
+        named = self.needed
         return Reached(
             _unknown(named.relations, catalog.relations),
             _unknown(named.functions, catalog.functions),
@@ -118,7 +128,7 @@ def understand(
                 detail=f"rule builtin.parameter_type: {parameter.name if parameter else oid}",
                 hint="Send the parameter as text or another built-in type.",
             )
-    lineage = trace(announcement.tree, catalog)
+    lineage = trace(announcement.tree, catalog, announcement.bodies)
     facts = read_facts(raw)
     agree(raw, facts, lineage, catalog)
     outputs = len(row.fields) if row is not None else 0

@@ -289,6 +289,8 @@ class Lineage:
     """Calls with stored data in them that take effect where others, or the session later, can see it."""
     denied_functions: tuple[str, ...] = ()
     """Built-in functions that no identity with a masked column may run ("pg_catalog.pg_read_file")."""
+    reads_bodies: bool = False
+    """Holds bodies of functions, whose changes the server does not announce."""
     is_read_only: bool = True
     materialized: Mapping[ColumnId, frozenset[Source]] = field(default_factory=dict, hash=False)
     """What each column of the materialized views it reads was made from; views it is made from in turn included."""

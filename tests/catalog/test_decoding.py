@@ -29,7 +29,7 @@ def test_an_empty_document_adds_the_version_alone() -> None:
 def test_a_relation_has_its_columns_and_relatives() -> None:
     columns = [[1, "id", 23, "", None], [3, "sum", 23, "s", [1]]]
     row = [20000, "public", "t", "r", False, True, columns, [1], [2], [3], [4], [5], None, "abc"]
-    row += [[3], [["u", [[20000, 1]]], ["c", None]]]
+    row += [[3], [["u", [[20000, 1]]], ["c", None]], True]
     relation = merge(Catalog(), document(relations=[row])).relations[20000]
     assert relation.columns == (Column(1, "id", 23), Column(3, "sum", 23, "s", frozenset((1,))))
     assert (relation.parents, relation.children, relation.references) == ((1,), (2,), (3,))

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from pgproxy.catalog.model import Catalog
+from pgproxy.catalog.model import FIRST_NORMAL_OID, Catalog
 from pgproxy.errors import ProxyError
+from pgproxy.session.reading import unread, with_body
+from pgproxy.session.understanding import Announced
 from pgproxy.statements.lineage import trace
 from pgproxy.statements.model import ColumnId, Lineage, Source
 from pgproxy.statements.tree import reached, read_tree
@@ -25,8 +27,16 @@ class Analysis:
     def lineage(self, statement: str) -> Lineage:
         """Raises what the analysis raises, and `Rejected` where the server does not accept the statement."""
         tree = read_tree(self.announcer.tree(statement), self.announcer.version)
-        self.catalog = self.announcer.catalog(reached(tree))
-        return trace(tree, self.catalog)
+        announced = Announced(tree, reached(tree))
+        while True:
+            self.catalog = self.announcer.catalog(announced.needed)
+            own = [oid for oid in self.catalog.functions if oid >= FIRST_NORMAL_OID]
+            functions = unread(announced, self.catalog, own)
+            if not functions:
+                return trace(tree, self.catalog, announced.bodies)
+            for function in functions:
+                trees = self.announcer.body(function)
+                announced = with_body(announced, function, trees, self.announcer.version)
 
     def name(self, column: ColumnId) -> str:
         """ "users.ssn", the schema named if it is not public; "users.*" for the whole row."""

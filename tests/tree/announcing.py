@@ -6,8 +6,9 @@ import psycopg
 from psycopg.pq import ExecStatus
 
 from pgproxy.catalog.decoding import merge
-from pgproxy.catalog.model import Catalog
+from pgproxy.catalog.model import Catalog, Function
 from pgproxy.catalog.queries import CATALOG_QUERY
+from pgproxy.session.reading import BODY_QUERY
 from pgproxy.statements.model import Reached
 
 SETTINGS = "-c debug_print_rewritten=on -c debug_pretty_print=off -c client_min_messages=log"
@@ -53,6 +54,12 @@ class Announcer:
         row = psycopg.RawCursor(self.connection).execute(CATALOG_QUERY, arguments).fetchone()
         assert row is not None
         return merge(base or Catalog(), row[0])
+
+    def body(self, function: Function) -> list[bytes]:
+        """The trees of an SQL function's body."""
+        self._heard.clear()
+        psycopg.RawCursor(self.connection).execute(BODY_QUERY, [function.oid, function.search_path], prepare=False)
+        return self._heard[1:]  # the first is the query's own
 
     def close(self) -> None:
         self.connection.close()

@@ -1,5 +1,6 @@
 """Column lineage from the server's own analysed tree: which stored columns reach an output, a condition or a write."""
 
 from pgproxy.statements.lineage.trace import trace
+from pgproxy.statements.lineage.walk import Bodies
 
-__all__ = ["trace"]
+__all__ = ["Bodies", "trace"]

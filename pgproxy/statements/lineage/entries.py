@@ -312,6 +312,10 @@ class Entries:
                     values[first + column.attnum - 1] = column_value(ColumnId(ACTIVITY.oid, column.attnum))
                 expression = expression.nodes("args")[0]
                 is_call = False
+            if is_call and self._walk.sql_functions.has_body(expression["funcid"]):
+                given = self._walk.expressions.call_columns(expression, scope, len(numbers))
+                values.update(zip(numbers, given, strict=True))
+                continue
             value = derived(self._walk.expressions.value(expression, scope))
             if not (is_call and not expression["funcretset"]):
                 self._walk.predicates.use(value, UseKind.RANGE, "function")

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pgproxy.catalog.model import ACTIVITY, FIRST_NORMAL_OID
 from pgproxy.statements.lineage import builtins
+from pgproxy.statements.lineage.bodies import parameter
 from pgproxy.statements.lineage.constants import constant_text, constant_texts
 from pgproxy.statements.lineage.entries import Scope
 from pgproxy.statements.lineage.failures import ERRORS
@@ -29,7 +30,7 @@ from pgproxy.statements.lineage.flow import (
 )
 from pgproxy.statements.lineage.json_steps import at_path, constant_steps
 from pgproxy.statements.lineage.refusals import refuse
-from pgproxy.statements.lineage.types import expression_type
+from pgproxy.statements.lineage.types import SAME_TEXT, expression_type
 from pgproxy.statements.model import ColumnId, Form, Source, UseKind
 from pgproxy.statements.tree import Node
 
@@ -43,10 +44,6 @@ _EXISTS, _ALL, _ANY, _ROW_COMPARE, _EXPRESSION, _MULTI_EXPRESSION, _ARRAY = rang
 
 _EXPLICIT_CAST, _IMPLICIT_CAST = 1, 2
 """funcformat."""
-
-_TEXT, _VARCHAR = 25, 1043
-_SAME_TEXT: Final = frozenset((_TEXT, _VARCHAR))
-"""A relabelling between these changes no byte of the value, in text or binary format."""
 
 _ANY_EXPRESSION: Final = frozenset(
     """
@@ -162,6 +159,8 @@ class Expressions:
 
     def _param(self, node: Node, scope: Scope) -> Value:
         kind, number = int(node["paramkind"]), int(node["paramid"])
+        if kind == _EXTERNAL and self._walk.parameters is not None:
+            return parameter(self._walk.parameters, number)
         if kind == _EXTERNAL:
             return Value(constants=frozenset((f"${number}",)))
         if kind == _SUBLINK and self._sublink_columns and 1 <= number <= len(self._sublink_columns[-1]):
@@ -196,6 +195,12 @@ class Expressions:
             self._walk.functions.check_setting(node.nodes("args"), arguments)
         return self._call(node, oid, node.nodes("args"), arguments, scope, is_set=node["funcretset"])
 
+    def call_columns(self, node: Node, scope: Scope, count: int) -> list[Value]:
+        """The columns of a call of an SQL function in FROM."""
+        self._walk.functions.check(node["funcid"], is_call=True)
+        arguments = [self.value(argument, scope) for argument in node.nodes("args")]
+        return self._walk.sql_functions.columns(node, node["funcid"], arguments, count)
+
     def _operator_call(self, node: Node, scope: Scope) -> Value:
         self._walk.functions.check_operator(node["opno"])
         arguments = [self.value(argument, scope) for argument in node.nodes("args")]
@@ -218,6 +223,8 @@ class Expressions:
         self, node: Node, oid: int, nodes: list[Any], arguments: list[Value], scope: Scope, *, is_set: bool
     ) -> Value:
         functions = self._walk.functions
+        if self._walk.sql_functions.has_body(oid):
+            return self._walk.sql_functions.value(node, oid, arguments)
         functions.check_call(oid, arguments)
         self._walk.failures.call(oid, nodes, arguments, scope)
         name = functions.name(oid)
@@ -360,7 +367,7 @@ class Expressions:
         if not argument.sources:
             return argument
         before, after = self._cast_types(node)
-        if before == after or (before in _SAME_TEXT and after in _SAME_TEXT):
+        if before == after or (before in SAME_TEXT and after in SAME_TEXT):
             return argument
         return derived(argument)
 
@@ -375,7 +382,7 @@ class Expressions:
         argument = self.value(node["arg"], scope)
         if not argument.sources:
             return _of_unknown_text(argument)
-        if self.base_type(node["resulttype"]) in _SAME_TEXT:
+        if self.base_type(node["resulttype"]) in SAME_TEXT:
             return weakened(argument, Form.WHOLE)
         self._walk.failures.note(argument)
         return derived(argument)

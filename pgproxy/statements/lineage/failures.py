@@ -182,7 +182,9 @@ class Failures:
             oid = self._walk.catalog.operators.get(node["opno"], 0) if node.tag == "OPEXPR" else node["funcid"]
             is_concatenation = self._walk.functions.name(oid) in _CONCATENATION
             return is_concatenation and all(self._is_bounded(part, scope) for part in node.nodes("args"))
-        return node.tag == "CONST" or (node.tag == "PARAM" and int(node["paramkind"]) == 0)
+        return node.tag == "CONST" or (
+            node.tag == "PARAM" and int(node["paramkind"]) == 0 and self._walk.parameters is None
+        )
 
     def _type(self, node: Any) -> int:
         return self._walk.expressions.base_type(expression_type(node, self._walk.catalog))

@@ -11,7 +11,7 @@ from pgproxy.statements.lineage import builtins
 from pgproxy.statements.lineage.constants import constant_text
 from pgproxy.statements.lineage.flow import Value, joined_sources
 from pgproxy.statements.lineage.refusals import refuse
-from pgproxy.statements.model import Effect
+from pgproxy.statements.model import Effect, Reached
 from pgproxy.statements.session_settings import SettingVerdict, verdict
 from pgproxy.statements.tree import Node
 
@@ -48,7 +48,7 @@ class Functions:
             StatementDenied: it is set_config, and no call of it.
             NotUnderstood: it is not in the catalog.
         """
-        if oid in self._checked:
+        if oid in self._checked and (is_call or not self._walk.sql_functions.has_body(oid)):
             return
         if oid == builtins.SET_CONFIG and not is_call:
             _deny("set_config")
@@ -59,7 +59,10 @@ class Functions:
                 self._walk.found_opaque("a materialized view made by functions that are not built in")
             return
         function = self._function(oid)
-        if not function.is_builtin:
+        if not function.is_builtin and self._walk.sql_functions.has_body(oid):
+            if not is_call and not self._walk.sql_functions.is_closed(oid):
+                self._walk.found_opaque(f"function {function.schema}.{function.name}, which runs by itself,")
+        elif not function.is_builtin:
             rights = ", with its owner's rights" if function.security_definer else ""
             self._walk.found_opaque(f"function {function.schema}.{function.name} in {function.language}{rights}")
         elif builtins.is_denied(oid, function.name):
@@ -70,14 +73,25 @@ class Functions:
             for called in function.calls:
                 self.check(called)
 
+    def check_named(self, named: Reached) -> None:
+        """What a tree names in places that have no rule of their own."""
+        for oid in named.functions - self._checked:
+            self.check(oid)
+        for oid in named.operators:
+            self.check_operator(oid)
+
+    def is_pure(self, oid: int) -> bool:
+        """A built-in function that only gives a result."""
+        name = self.name(oid)
+        return not (builtins.is_denied(oid, name) or builtins.has_effect(name) or oid == builtins.SET_CONFIG)
+
     def check_operator(self, oid: int) -> None:
         if self._walk.definition_depth:
             self.check(oid)
             return
         function = self._of_operator(oid)
-        if function == builtins.SET_CONFIG:
-            _deny("set_config")
-        self.check(function)
+        if function not in self._checked:
+            self.check(function)
 
     def check_call(self, oid: int, arguments: Iterable[Value]) -> None:
         """A call with these arguments; `check` has seen the function."""

@@ -8,34 +8,33 @@ from pgproxy.catalog.model import FIRST_NORMAL_OID, Catalog
 from pgproxy.statements.lineage.builtins import SET_CONFIG
 from pgproxy.statements.lineage.queries import SELECT, Traced
 from pgproxy.statements.lineage.refusals import SIMPLER, refuse
-from pgproxy.statements.lineage.walk import Walk
+from pgproxy.statements.lineage.walk import NO_BODIES, Bodies, Walk
 from pgproxy.statements.model import Lineage, Output
 from pgproxy.statements.tree import Node, reached
 
 _TOO_DEEP: Final = "the statement is nested too deeply"
 
 
-def trace(tree: Node, catalog: Catalog) -> Lineage:
+def trace(tree: Node, catalog: Catalog, bodies: Bodies = NO_BODIES) -> Lineage:
     """What the statement reads, where each output comes from, what decides its rows, and what it writes.
 
     Args:
         tree: as `read_tree` gives it: all queries that the server made of one statement.
-        catalog: with everything that `reached` names.
+        catalog: with everything that `reached` names, of the tree and of the bodies.
+        bodies: of the SQL functions that could be read.
     Raises:
         NotUnderstood: some part is not understood completely.
         StatementDenied: it calls set_config for a setting that the analysis rests on, or reads a toast table.
     """
-    walk = Walk(catalog)
+    walk = Walk(catalog, bodies)
     named = reached(tree)
     try:
         outputs = _walk_all(walk, tree)
     except RecursionError:
         refuse(_TOO_DEEP, hint=SIMPLER)
-    for oid in named.functions:
-        walk.functions.check(oid)
-    for oid in named.operators:
-        walk.functions.check_operator(oid)
-    _check_types(walk, named.types)
+    walk.functions.check_named(named)
+    inside = [reached(body) for trees in bodies.values() for body in trees]
+    _check_types(walk, named.types.union(*(one.types for one in inside)))
     return Lineage(
         outputs=tuple(
             Output(
@@ -50,12 +49,13 @@ def trace(tree: Node, catalog: Catalog) -> Lineage:
         writes=tuple(walk.writes),
         written_relations=frozenset(walk.written),
         relations=frozenset(walk.relations),
-        functions=named.functions,
+        functions=named.functions.union(bodies),
         opaque=tuple(walk.opaque),
         effects=tuple(walk.effects),
         denied_functions=tuple(walk.denied_functions),
+        reads_bodies=bool(bodies),
         is_read_only=walk.is_read_only,
-        sets_configuration=SET_CONFIG in named.functions,
+        sets_configuration=any(SET_CONFIG in one.functions for one in (named, *inside)),
         materialized=walk.materialized,
     )
 

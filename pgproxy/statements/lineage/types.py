@@ -7,6 +7,10 @@ from typing import Any, Final
 from pgproxy.catalog.model import Catalog
 from pgproxy.statements.tree import Node
 
+_TEXT, _VARCHAR = 25, 1043
+SAME_TEXT: Final = frozenset((_TEXT, _VARCHAR))
+"""A relabelling between these changes no byte of the value, in text or binary format."""
+
 _BOOLEAN: Final = 16
 _TYPE_FIELD: Final = {
     "AGGREF": "aggtype",

@@ -5,25 +5,36 @@ What they share is here: the catalog and what was found so far.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from pgproxy.catalog.model import Catalog, Relation
+from pgproxy.statements.lineage.bodies import Calls, SqlFunctions
 from pgproxy.statements.lineage.entries import Entries
 from pgproxy.statements.lineage.expressions import Expressions
 from pgproxy.statements.lineage.failures import Failures
+from pgproxy.statements.lineage.flow import Value
 from pgproxy.statements.lineage.functions import Functions
 from pgproxy.statements.lineage.predicates import Predicates
 from pgproxy.statements.lineage.queries import Queries
 from pgproxy.statements.lineage.refusals import refuse
 from pgproxy.statements.model import ColumnId, Effect, Source, Use, Write
+from pgproxy.statements.tree import Node
+
+Bodies = Mapping[int, Sequence[Node]]
+"""The trees of SQL functions, by function: one for each statement of the body."""
+NO_BODIES: Bodies = {}
 
 
 class Walk:
     """One trace. `uses` is the collection that is open at the moment (`collecting`)."""
 
-    def __init__(self, catalog: Catalog, *, definition_depth: int = 0) -> None:
+    def __init__(self, catalog: Catalog, bodies: Bodies = NO_BODIES, *, definition_depth: int = 0) -> None:
         self.catalog = catalog
+        self.bodies = bodies
+        self.calls = Calls()
+        self.parameters: Mapping[int, Value] | None = None
+        """What the parameters of a function stand for; None: those of the statement are the client's own."""
         self.definition_depth = definition_depth
         """How many stored views deep this walk is; 0: a statement of the client, views already expanded."""
         self.uses: set[Use] = set()
@@ -36,6 +47,7 @@ class Walk:
         self.materialized: dict[ColumnId, frozenset[Source]] = {}
         self.is_read_only = True
         self.functions = Functions(self)
+        self.sql_functions = SqlFunctions(self)
         self.failures = Failures(self)
         self.entries = Entries(self)
         self.expressions = Expressions(self)
@@ -47,6 +59,15 @@ class Walk:
         inner = Walk(self.catalog, definition_depth=self.definition_depth + 1)
         inner.opaque = self.opaque
         inner.materialized = self.materialized
+        return inner
+
+    def for_function(self, parameters: Mapping[int, Value]) -> Walk:
+        """A walk over a function's body: all that it finds counts here, its uses when it is done."""
+        inner = Walk(self.catalog, self.bodies)
+        inner.parameters, inner.calls = parameters, self.calls
+        inner.writes, inner.written = self.writes, self.written
+        inner.effects, inner.denied_functions = self.effects, self.denied_functions
+        inner.opaque, inner.materialized = self.opaque, self.materialized
         return inner
 
     def relation(self, oid: int) -> Relation:
