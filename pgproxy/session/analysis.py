@@ -50,7 +50,8 @@ class Analysis:
         state = self._state
         state.enter(Phase.ANALYSING)
         gate = state.gate = Gate(raw, name, resume)
-        offset = raw.character_offset if state.script is not None else 0
+        is_slice = state.script is not None or name == CHECK_STATEMENT  # of the client's text; else it is the whole
+        offset = None if raw.is_made else raw.character_offset if is_slice else 0
 
         def parsed() -> None:
             gate.is_parsed = True

@@ -172,8 +172,11 @@ class Answers:
         fields = dict(error.fields)
         if self._state.redacts(head) and not is_harmless(fields):
             fields = redacted(fields)
-        if head is not None and head.position_offset and "P" in fields:
-            fields["P"] = str(int(fields["P"]) + head.position_offset)
+        if head is not None and head.position_offset != 0 and "P" in fields:
+            if head.position_offset is None:
+                del fields["P"]
+            else:
+                fields["P"] = str(int(fields["P"]) + head.position_offset)
         same = fields == error.fields
         self._state.send_client(run.data if same else asynchronous.ErrorResponse(fields).encode())
 

@@ -84,8 +84,9 @@ class Pending:
     """The client sent CopyDone or CopyFail before it heard that the COPY began."""
     is_simple: bool = False
     """Describe of a simple Query's statement: NoData has no place in that protocol."""
-    position_offset: int = 0
-    """Characters before this statement in the client's string: added to error positions."""
+    position_offset: int | None = 0
+    """Characters before this statement in the client's string: added to error positions. None: its text is the proxy's
+    own, and a position in it says nothing to the client."""
 
     @property
     def redacts(self) -> bool:

@@ -49,15 +49,15 @@ def as_copied(raw: RawStatement, tree: Node, lineage: Lineage, catalog: Catalog)
         if output.origin is None or not _is_generated(output.origin.relation, output.origin.attnum, catalog)
     ]
     if raw.feeds is StatementClass.COPY_FROM:
-        written = {write.target for write in lineage.writes}
-        more: list[Write] = []
+        writes = [replace(write, is_null=False) for write in lineage.writes]  # NULL stands for what the client sends
+        written = {write.target for write in writes}
         for at in stored:
             origin = lineage.outputs[at].origin
             if origin is None:
                 raise NotUnderstood("not provably safe: a column that COPY writes is not known")
             if origin not in written:
-                more.append(Write(origin))
-        return Copied(replace(lineage, outputs=(), writes=(*lineage.writes, *more)), ())
+                writes.append(Write(origin))
+        return Copied(replace(lineage, outputs=(), writes=tuple(writes)), ())
     if _is_secured(tree):  # then the server itself takes a SELECT, with all columns
         stored = list(range(len(lineage.outputs)))
     return Copied(replace(lineage, outputs=tuple(lineage.outputs[at] for at in stored)), tuple(stored))

@@ -16,6 +16,7 @@ from pgproxy.wire.query import Bind, Describe, Execute, Flush, Parse, Query, Syn
 from tests.clients.people import COLUMNS, EVERYTHING, MASKED, PLAIN, Place, text_rows
 from tests.clients.test_psql import psql
 from tests.clients.wire_client import Said, WireClient, connected
+from tests.proxies import ProxyProcess
 
 FORMATS = [
     "",
@@ -399,6 +400,146 @@ BATCHES: Mapping[str, tuple[Any, ...]] = {
 
 @pytest.mark.parametrize("name", BATCHES)
 def test_a_simple_query_within_an_extended_batch_has_the_servers_status(place: Place, name: str) -> None:
-    with connected(place.masked) as masked, connected(place.seen) as seen:
-        assert masked.ask(*BATCHES[name]) == seen.ask(*BATCHES[name])
-        assert masked.ask(Query("SELECT count(*) FROM teams")) == seen.ask(Query("SELECT count(*) FROM teams"))
+    try:
+        with connected(place.masked) as masked, connected(place.seen) as seen:
+            assert masked.ask(*BATCHES[name]) == seen.ask(*BATCHES[name])
+            assert masked.ask(Query("SELECT count(*) FROM teams")) == seen.ask(Query("SELECT count(*) FROM teams"))
+    finally:
+        place.database.sql("DELETE FROM public.teams WHERE id = 90; DELETE FROM seen.teams WHERE id = 90")
+
+
+MISTAKES = {
+    "COPY nosuch TO STDOUT": None,
+    "COPY users (nosuch) TO STDOUT": None,
+    "COPY nosuch FROM STDIN": None,
+    "COPY (SELECT 1, nosuch FROM users) TO STDOUT": 17,
+    "/* é */ COPY (SELECT 1 FROM nosuch) TO STDOUT": 29,
+    "EXPLAIN SELECT 1, nosuch FROM users": 19,
+}
+
+
+@pytest.mark.parametrize("statement", MISTAKES)
+def test_a_mistake_is_told_as_the_server_tells_it(place: Place, statement: str) -> None:
+    """COPY looks names up without a place in the text; a query inside has one, in the client's own text."""
+    said = []
+    for dsn in (place.masked, place.seen):
+        with psycopg.connect(dsn, autocommit=True) as connection:
+            for binary in (False, True):
+                with pytest.raises(psycopg.Error) as failed:
+                    connection.execute(statement.encode(), binary=binary)
+                diag = failed.value.diag
+                position = None if diag.statement_position is None else int(diag.statement_position)
+                said.append((diag.sqlstate, position))
+    assert set(said) == {(said[0][0], MISTAKES[statement])}
+
+
+def test_temporary_tables_are_copied_with_the_masks_they_carry(place: Place, stored: list[bytes]) -> None:
+    with psycopg.connect(place.masked, autocommit=True) as connection:
+        connection.execute("CREATE TEMP TABLE kept AS SELECT id, name, email AS e FROM users WHERE id < 4")
+        rows = rows_of(connection, "COPY kept TO STDOUT")
+        same = rows_of(connection, "COPY (SELECT id, name, email FROM users WHERE id < 4) TO STDOUT")
+        assert sorted(rows) == sorted(same) and len(rows) == 3
+        assert not any(value in row for value in stored for row in rows)
+
+
+@pytest.mark.parametrize("statement", ["COPY kept (id, name) FROM STDIN", "COPY kept FROM STDIN"])
+def test_copy_in_puts_no_values_of_ones_own_under_a_temporary_mask(place: Place, statement: str) -> None:
+    with psycopg.connect(place.masked, autocommit=True) as connection:
+        connection.execute("CREATE TEMP TABLE kept AS SELECT id, name FROM users WHERE id < 4")
+        with pytest.raises(psycopg.errors.InsufficientPrivilege), connection.cursor().copy(statement.encode()) as copy:
+            copy.write(b"9\tguess\n")
+        with connection.cursor().copy(b"COPY kept (id) FROM STDIN") as copy:
+            copy.write(b"9\n")
+
+
+CONDITIONS = """
+masks:
+  public.users: {name: redact, phone: {constant: x, predicates: deny}, age: {round: 100, predicates: deny}}
+approvals:
+  - {name: exports, on: [copy_to], tables: [public.users], touches_masked: true}
+deny:
+  - {name: no-load, on: [copy_from], columns: [public.users.email]}
+  - {name: no-select, on: [select], tables: [public.teams]}
+"""
+JUDGED = {
+    "COPY users TO STDOUT": "rule exports",
+    "COPY (SELECT who FROM directory) TO STDOUT": "rule exports",
+    "COPY users (id, plain_name) TO STDOUT": None,
+    "COPY (SELECT plain_name FROM directory) TO STDOUT": None,
+    "COPY teams TO STDOUT": None,
+    "COPY users (id, team, email) FROM STDIN": "rule no-load",
+    "COPY users FROM STDIN": "rule no-load",
+    "COPY users (id, team, plain_name) FROM STDIN": None,
+}
+
+
+@pytest.fixture(scope="module")
+def judging(place: Place, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str]]:
+    """DSNs of an identity with masks and of one without, both under conditions."""
+    identities: dict[str, object] = {
+        name: {"password": "x", "groups": [name], "upstream": {"user": place.reader}} for name in ("masked", "free")
+    }
+    rules = CONDITIONS + "reveal:\n  - {to: [free], columns: ['public.users.*']}\n"
+    folder = tmp_path_factory.mktemp("conditions")
+    with ProxyProcess(folder, place.database.dsn(), rules=rules, identities=identities) as proxy:
+        yield tuple(proxy.dsn(place.database.name, name, "x") for name in ("masked", "free"))  # type: ignore[misc]
+
+
+@pytest.mark.parametrize("statement", JUDGED)
+def test_conditions_of_rules_see_what_a_copy_reads_and_writes(judging: tuple[str, str], statement: str) -> None:
+    for dsn, has_masks in zip(judging, (True, False), strict=True):
+        rule = JUDGED[statement]
+        expected = None if rule == "rule exports" and not has_masks else rule  # nothing is masked for it
+        with psycopg.connect(dsn) as connection:
+            try:
+                with connection.cursor().copy(statement.encode()) as copy:
+                    if "FROM" not in statement.split(")")[-1]:
+                        list(copy)
+            except psycopg.errors.InsufficientPrivilege as error:
+                assert error.diag.message_detail == expected
+            else:
+                assert expected is None
+
+
+@pytest.mark.parametrize(
+    ("options", "is_denied"),
+    [
+        ("(NULL '555-123-4567')", True),
+        ("(NULL '')", True),
+        ("(NULL '\\\\N')", True),
+        ("(NULL '\\X')", False),
+        ("(FORMAT csv, NULL '555-123-4567')", False),
+        ("(FORMAT csv)", False),
+        ("(FORMAT binary)", False),
+        ("", False),
+    ],
+)
+def test_a_null_string_is_no_way_to_ask_for_a_value(judging: tuple[str, str], options: str, is_denied: bool) -> None:
+    statement = f"COPY (SELECT id, phone FROM users) TO STDOUT {options}"
+    with psycopg.connect(judging[0], autocommit=True) as connection:
+        if not is_denied:
+            with pytest.raises(psycopg.errors.InsufficientPrivilege) as held:
+                rows_of(connection, statement)
+            assert held.value.diag.message_detail == "rule exports"
+            return
+        with pytest.raises(psycopg.errors.InsufficientPrivilege) as denied:
+            rows_of(connection, statement)
+        assert denied.value.diag.message_detail == "rule public.users.phone" and denied.value.diag.message_hint
+        with pytest.raises(psycopg.errors.InsufficientPrivilege) as held:  # no integer is written as nothing
+            rows_of(connection, "COPY users (age) TO STDOUT (NULL '')")
+        assert held.value.diag.message_detail == "rule exports"
+
+
+def test_dates_are_masked_in_the_style_that_the_same_string_sets(place: Place) -> None:
+    said = []
+    for dsn in (place.masked, place.seen):
+        with connected(dsn) as client:
+            client.send(
+                [Query("SET DateStyle = 'German'; COPY (SELECT birth_date, joined, seen_at FROM users) TO STDOUT")]
+            )
+            rows: list[bytes] = []
+            while type(message := client._message()).__name__ != "ReadyForQuery":
+                if isinstance(message, CopyData):
+                    rows.append(message.data)
+            said.append(rows)
+    assert sorted(said[0]) == sorted(said[1]) and b"." in said[0][0]

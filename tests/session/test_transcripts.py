@@ -496,7 +496,7 @@ def test_the_tree_of_a_copy_may_differ_in_places_of_the_text_only(rules: Rules) 
         COPIED,
         (tree(), copying.CopyOutResponse(0, (0,)), *COPIED[1:]),
         (tree(), copying.CopyOutResponse(0, (0, 0, 0)), *COPIED[1:]),
-        (tree(), *COPIED[1:]),
+        (tree(), COPIED[1]),
         (tree(), *COPIED[2:]),
         (tree(), COPYING),
         (results.DataRow.of([b"1", b"123-45-6789"]),),
@@ -510,6 +510,15 @@ def test_a_copy_that_is_not_the_one_decided_ends_the_connection(rules: Rules, sa
     actions = transcript.session.upstream_bytes(b"".join(message.encode() for message in said))
     assert named(actions)[-1] == "Close"
     assert b"123-45-6789" not in b"".join(action.data for action in actions if isinstance(action, SendClient))
+
+
+def test_a_long_row_of_a_copy_is_masked_whole(rules: Rules) -> None:
+    transcript = copy_out(rules)
+    transcript.server(tree(), COPIED[0])
+    row = copying.CopyData(b"1\t" + b"123-45-6789" * 10_000 + b"\n").encode()
+    assert transcript.session.upstream_bytes(row[:70_000]) == []
+    (sent,) = transcript.session.upstream_bytes(row[70_000:])
+    assert sent == SendClient(copying.CopyData(b"1\t[redacted]\n").encode())
 
 
 def test_rows_of_a_copy_may_be_cut_between_messages(rules: Rules) -> None:
