@@ -462,9 +462,11 @@ class Expressions:
         upper = node.nodes("refupperindexpr")
         if node["refassgnexpr"] is not None:
             self._walk.failures.note(everything)
-        if node["refassgnexpr"] is not None or node.nodes("reflowerindexpr") or node["refexpr"] is None:
+        if node["refassgnexpr"] is not None or node["refexpr"] is None:
             return everything
         container = self.value(node["refexpr"], scope)
+        if node.nodes("reflowerindexpr"):
+            return derived(container, everything)
         if self.base_type(node["refcontainertype"]) == _JSONB:
             steps = [step for index in upper for step in (constant_steps(index) or [""])]
             known = all(constant_steps(index) is not None for index in upper)
