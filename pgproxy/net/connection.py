@@ -250,7 +250,7 @@ class Connection:
 
     async def _begin(self, client: Link, upstream: UpstreamSession, opening: Opening, has_long_keys: bool) -> Driver:
         proxy = self._proxy
-        session = await proxy.new_session(opening, upstream.parameters)
+        session = await proxy.new_session(opening, upstream.parameters, upstream.process_id)
         length = SECRET_BYTES_3_2 if has_long_keys else SECRET_BYTES_3_0
         secret = proxy.cancel_keys.issue(upstream.process_id, length, (upstream.process_id, upstream.secret))
         out = [authentication.authentication_frame(authentication.OK, b"")]

@@ -142,7 +142,7 @@ class Proxy:
 
     # Sessions --------------------------------------------------------------------------------------------------
 
-    async def new_session(self, opening: Opening, parameters: Mapping[str, str]) -> Session:
+    async def new_session(self, opening: Opening, parameters: Mapping[str, str], process_id: int) -> Session:
         """The session of a login that succeeded. Raises UpstreamUnreachable: the catalog cannot be read."""
         if opening.is_transparent:
             return TransparentSession(opening.identity, self.rules.current)
@@ -159,6 +159,7 @@ class Proxy:
                 self.stored.probes,
                 time.time,
                 self._memories.setdefault(opening.identity.database, AnalysisMemory()),
+                process_id,
             )
         )
 

@@ -6,16 +6,19 @@ Rows leave through the portal's mask plan, errors and notices through `redaction
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from pgproxy.errors import MalformedMessage, NotUnderstood, UpstreamUnreachable
 from pgproxy.masking.rewrite import rewrite_rows
 from pgproxy.session.actions import Close
+from pgproxy.session.admission import has_masks
 from pgproxy.session.copying import Copying
 from pgproxy.session.execution import Execution
 from pgproxy.session.notices import is_tree, tree_text
 from pgproxy.session.pending import ANSWERS, COPY_TAGS, Pending, Request
 from pgproxy.session.phases import Phase
 from pgproxy.session.prepared import Verdict
-from pgproxy.session.redaction import is_harmless, redacted
+from pgproxy.session.redaction import WITHHELD, is_harmless, redacted
 from pgproxy.session.replies import error_response
 from pgproxy.session.state import SessionState
 from pgproxy.session.understanding import check_origins
@@ -47,7 +50,7 @@ class Answers:
                 self._state.formats.report(status.name, status.value)
                 self._state.send_client(run.data)
             case b"A":
-                self._state.send_client(run.data)
+                self._on_notification(run)
             case _:
                 self._on_answer(run)
 
@@ -125,6 +128,14 @@ class Answers:
             state.send_client(asynchronous.NoticeResponse(redacted(fields)).encode())
         else:
             state.send_client(run.data)
+
+    def _on_notification(self, run: Run) -> None:
+        """A payload of another session may hold anything (triggers send rows). What this one sends was judged."""
+        context = self._state.context
+        message = asynchronous.NotificationResponse.decode(run.body)
+        if message.payload and message.process_id != context.process_id and has_masks(context):
+            message = replace(message, payload=WITHHELD)
+        self._state.send_client(message.encode())
 
     def _on_tree(self, text: bytes, head: Pending | None) -> None:
         """What a tree is for depends on what is under way; none reaches the client."""

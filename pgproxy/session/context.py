@@ -34,3 +34,5 @@ class SessionContext:
     """Seconds since 1970."""
     memory: AnalysisMemory = field(default_factory=AnalysisMemory)
     """What all sessions of the database share."""
+    process_id: int = 0
+    """Of the server process of this session."""

@@ -11,6 +11,9 @@ from collections.abc import Mapping
 from functools import cache
 from importlib import resources
 
+WITHHELD = "[redacted]"
+"""In place of the payload of a notification."""
+
 KEPT_FIELDS = "SVCPFLRstcdn"
 """Severity (S, V), SQLSTATE, position in the client's own text, source location of the server, and the names of
 schema, table, column, data type and constraint: identifiers, not values."""
