@@ -73,6 +73,17 @@ class Carrying:
                         if not is_new and oid in self._masked.catalog.relations:
                             yield constraint.kind, ColumnId(oid, attnum)
 
+    def is_checked(self, target: ColumnId) -> bool:
+        """A check compares what is written there. Raises NotUnderstood."""
+        column = self._masked.column(target)
+        name = "" if column is None else column.name
+        return any(
+            constraint.kind == "c" and own is not None and (one.oid, own.attnum) in constraint.columns
+            for one in self._masked.with_descendants(self._masked.relation(target.relation))
+            for own in (column_named(one, name),)
+            for constraint in one.constraints
+        )
+
     def of_sources(self, sources: Iterable[Source]) -> list[Carried]:
         """In a stable order. Raises NotUnderstood."""
         return [carried for source in sorted(sources, key=_order) for carried in self.of_source(source)]

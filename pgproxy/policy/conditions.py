@@ -29,6 +29,8 @@ class Touched:
     touches_masked: bool
     estimated_rows: float | None
     """The planner's estimate; None: not known, which counts as over."""
+    moves_tables: bool = False
+    """As `Facts.moves_tables`."""
 
     @classmethod
     def by_lineage(
@@ -44,7 +46,13 @@ class Touched:
             for one in _with_ancestors(masked.relation(oid), masked.catalog)
         }
         return cls(
-            _classes(facts), frozenset(tables), frozenset(columns), facts.has_where, touches_masked, estimated_rows
+            _classes(facts),
+            frozenset(tables),
+            frozenset(columns),
+            facts.has_where,
+            touches_masked,
+            estimated_rows,
+            facts.moves_tables,
         )
 
     @classmethod
@@ -72,7 +80,8 @@ def _classes(facts: Facts) -> frozenset[str]:
 
 def applies(conditions: Conditions, touched: Touched) -> bool:
     """Whether all conditions that are given hold."""
-    if conditions.classes and "all" not in conditions.classes and not conditions.classes & touched.classes:
+    is_of_class = not conditions.classes or "all" in conditions.classes or conditions.classes & touched.classes
+    if not is_of_class and not (touched.moves_tables and (conditions.tables or conditions.columns)):
         return False
     if conditions.tables and not _any_table((p for p, _ in conditions.tables), touched.tables):
         return False

@@ -133,9 +133,12 @@ def write_denials(write: Write, carrying: Carrying, defaults: Defaults) -> Itera
             continue
         # A part of a value, stored under its mask, would be a code book: mask(substr(x, 1, 1)).
         is_same = _is_copied(target, one)
-        # Nothing tests what a temporary table takes: its constraints are none that copies could break.
+        # Rows of the column itself have passed its own check already. Nothing tests what a temporary table takes: its
+        # constraints are none that copies could break.
         is_own = is_temporary or one.column == write.target
-        if is_same and _is_as_closed(target, one) and (one.mask.predicates != "deny" or is_own):
+        tells = one.mask.predicates != "allow" and not is_own and carrying.is_checked(write.target)
+        is_kept = is_same and not tells and _is_as_closed(target, one)
+        if is_kept and (one.mask.predicates != "deny" or is_own):
             continue
         lost = "constraints or predicates would tell more" if is_same else "it would not stay masked the same"
         yield Reason(

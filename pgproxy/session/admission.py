@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pgproxy.errors import NotUnderstood, StatementDenied
 from pgproxy.policy.decision import Action, Decision
@@ -78,6 +78,8 @@ def admit(raw: RawStatement, context: SessionContext) -> Admitted:
         check_name(raw.forgets)
     if raw.handling is Handling.ANALYSE and is_readable:
         return Admitted(raw, raw.text)
+    if raw.is_definition and not is_masked:
+        raw = replace(raw, handling=Handling.PASS, inner=None)  # nothing to ask
     if raw.handling in (Handling.PREPARE, Handling.EXECUTE):
         check_name(raw.prepared)
     if raw.handling is Handling.EXECUTE:  # its text says nothing: what was prepared decides

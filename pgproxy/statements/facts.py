@@ -90,6 +90,7 @@ def read_facts(raw: RawStatement) -> Facts:
         has_where=grammar.has_where and (witness is None or witness.has_where),
         reason=leading_reason(raw.text),
         classes=_classes(raw, grammar),
+        moves_tables=raw.moves_tables,
     )
 
 

@@ -7,13 +7,14 @@ libpg_query is called in `grammar_parser`. Nothing is resolved: names are as wri
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from pgproxy.statements.grammar_copy import COPIES, with_copied
 from pgproxy.statements.grammar_facts import GrammarFacts, check_identifiers, grammar_facts
 from pgproxy.statements.grammar_inside import WITH_PARTS, with_parts
-from pgproxy.statements.grammar_kinds import kind_of
+from pgproxy.statements.grammar_kinds import Kind, kind_of
 from pgproxy.statements.grammar_parser import MAX_STATEMENT_BYTES, SyntaxProblem, encoded, parse_tree
-from pgproxy.statements.model import RawStatement
+from pgproxy.statements.model import Handling, RawStatement
 
 __all__ = [
     "MAX_STATEMENT_BYTES",
@@ -66,12 +67,19 @@ def split(sql: str, max_bytes: int = MAX_STATEMENT_BYTES) -> tuple[RawStatement,
             prepared=kind.prepared,
             copy=kind.copy,
         )
-        if kind.handling in WITH_PARTS:
+        if kind.question:
+            statement = replace(statement, inner=_asked(kind))
+        elif kind.handling in WITH_PARTS:
             statement = with_parts(statement, split)
         elif kind.handling in COPIES:
             statement = with_copied(statement, split)
         found.append(statement)
     return tuple(found)
+
+
+def _asked(kind: Kind) -> RawStatement:
+    """The query that is analysed in a definition's stead, of the definition's class: rules speak of that."""
+    return RawStatement(kind.question, 0, kind.statement_class, Handling.ANALYSE, "SelectStmt", moves_tables=kind.moves)
 
 
 def _start_of(source: bytes, previous_end: int, location: int) -> int:

@@ -1,34 +1,49 @@
-"""Which table, index and ALTER TABLE definitions touch no data and make no code: an allow-list over the parse tree.
+"""Which definitions are harmless, by the parse tree alone: an allow-list, and the question that is left open.
 
-Each function answers "" where the definition is harmless, else the construct that is not, as the start of a sentence.
 What is stored with a table runs later without being named in any statement's tree and compares what is copied into it
-(CHECK), or quotes stored values when it fails (UNIQUE over existing rows), or answers whether a value exists (FOREIGN
-KEY): so only what is surely none of these.
+(CHECK), quotes stored values when it fails (UNIQUE over existing rows), answers whether a value exists (FOREIGN KEY),
+gives rows an order (an index), or moves a column from under its rule (RENAME). So a definition passes where it makes no
+code, and where the stored columns that it uses are not masked. The text cannot say which columns those are: that is
+a `Use`, and `grammar_questions` makes the query from it that the server analyses.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass, field
 from typing import Any
 
 from postgast import pg_query_pb2 as pb
 
-_BUILTIN_TYPES = frozenset(
-    (
-        "bool int2 int4 int8 float4 float8 numeric money text varchar bpchar char name bytea bit varbit uuid"
-        " oid regclass date time timetz timestamp timestamptz interval json jsonb jsonpath xml inet"
-        " cidr macaddr macaddr8 point box circle line lseg path polygon tsvector tsquery"
-        " int4range int8range numrange daterange tsrange tstzrange"
-    ).split()
-)
-"""A cast to another type may be to a domain, whose CHECK is code."""
+from pgproxy.statements.grammar_expressions import is_builtin_type, is_literal, is_simple, names_of
 
-_DEFAULT_FUNCTIONS = frozenset(
-    (
-        "now clock_timestamp statement_timestamp transaction_timestamp timezone"
-        " gen_random_uuid uuidv4 uuidv7 nextval random"
-    ).split()
-)
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """Stored columns that a definition compares, orders by, computes from, or takes elsewhere."""
+
+    relation: Any
+    """A RangeVar."""
+    expressions: tuple[Any, ...] = ()
+    """Nodes over its columns; none: every column."""
+    moves: bool = False
+    """Its rows, or whether one is there, can be asked for elsewhere then."""
+
+
+@dataclass(frozen=True, slots=True)
+class Definition:
+    harm: str = ""
+    """The construct that is not harmless, as the start of a sentence."""
+    uses: list[Use] = field(default_factory=list)
+    """None of these columns may be masked."""
+    moves: bool = False
+    """A table gets another name, or its rows another way to be read: what any rule says of it counts."""
+
+
+class _Harm(Exception):
+    """The construct."""
+
+
 _ATTRIBUTES = frozenset(
     {
         pb.CONSTR_NULL,
@@ -44,120 +59,324 @@ _ATTRIBUTES = frozenset(
 )
 _KEYS = frozenset({pb.CONSTR_PRIMARY, pb.CONSTR_UNIQUE})
 _CONSTRAINT_NAMES = {
-    pb.CONSTR_CHECK: "CHECK",
-    pb.CONSTR_DEFAULT: "a DEFAULT that is not a literal",
+    pb.CONSTR_CHECK: "a CHECK of more than columns of its own, constants, operators and simple functions",
+    pb.CONSTR_DEFAULT: "this DEFAULT",
     pb.CONSTR_EXCLUSION: "EXCLUDE",
-    pb.CONSTR_FOREIGN: "REFERENCES",
-    pb.CONSTR_GENERATED: "a generated column",
-    pb.CONSTR_PRIMARY: "PRIMARY KEY",
-    pb.CONSTR_UNIQUE: "UNIQUE",
+    pb.CONSTR_GENERATED: "a generated column of more than columns, constants, operators and simple functions",
 }
-_PLAIN_ALTERATIONS = frozenset({pb.AT_DropColumn, pb.AT_DropNotNull, pb.AT_DropConstraint})
+
+_HARMLESS_ALTERATIONS = frozenset(
+    {
+        pb.AT_DropColumn,
+        pb.AT_DropNotNull,
+        pb.AT_DropConstraint,
+        pb.AT_SetStatistics,
+        pb.AT_SetOptions,
+        pb.AT_ResetOptions,
+        pb.AT_SetStorage,
+        pb.AT_SetCompression,
+        pb.AT_SetRelOptions,
+        pb.AT_ResetRelOptions,
+        pb.AT_SetLogged,
+        pb.AT_SetUnLogged,
+        pb.AT_ReplicaIdentity,
+        pb.AT_AddIdentity,
+        pb.AT_SetIdentity,
+        pb.AT_DropIdentity,
+    }
+)
+"""They read no stored value."""
+_ALTERATIONS_OF_ALL = frozenset({pb.AT_ValidateConstraint, pb.AT_DropExpression})
+"""Harmless where the table has no masked column at all."""
+_FAMILY = frozenset({pb.AT_AttachPartition, pb.AT_DetachPartition, pb.AT_AddInherit, pb.AT_DropInherit})
+"""A mask covers children: these would take rows from under it, or put a table under it. Harmless where none has any."""
+
+_TRUSTED_EXTENSIONS = frozenset(
+    (
+        "btree_gin btree_gist citext cube dict_int fuzzystrmatch hstore intarray isn ltree pg_trgm pgcrypto"
+        " plpgsql seg tsm_system_rows tsm_system_time unaccent uuid-ossp"
+    ).split()
+)
+"""PostgreSQL's own that may be created without superuser. Their functions stay opaque where they are called."""
 
 
-def table_harm(create: Any) -> str:
-    """CREATE TABLE: plain columns; NULL, DEFAULT, identity, PRIMARY KEY and UNIQUE."""
-    for is_there, construct in (
-        (create.inh_relations, "INHERITS or PARTITION OF"),
-        (create.HasField("partbound"), "PARTITION OF"),
-        (create.HasField("partspec"), "PARTITION BY"),
-        (create.HasField("of_typename"), "OF type"),
-        (create.access_method not in ("", "heap"), "USING another access method"),
+def create_table(create: Any) -> Definition:
+    """Columns with constraints over themselves; foreign keys to, and children of, what has no masked columns there."""
+    return _defined(_create_table, create)
+
+
+def alter_table(alter: Any) -> Definition:
+    return _defined(_alter_table, alter)
+
+
+def create_index(index: Any) -> Definition:
+    return _defined(_create_index, index)
+
+
+def rename(statement: Any) -> Definition:
+    return _defined(_rename, statement)
+
+
+def set_schema(statement: Any) -> Definition:
+    """ALTER … SET SCHEMA: rules speak of a table by its schema."""
+    if statement.object_type not in (pb.OBJECT_TABLE, pb.OBJECT_VIEW, pb.OBJECT_MATVIEW):
+        return Definition("" if statement.object_type in _NAMED_ONLY else "ALTER … SET SCHEMA of this object")
+    return Definition(uses=[Use(statement.relation)], moves=True)
+
+
+def reindex(statement: Any) -> Definition:
+    """REINDEX: a unique index that fails quotes values."""
+    if statement.kind != pb.REINDEX_OBJECT_TABLE or any(
+        node.def_elem.defname == "concurrently" for node in statement.params
     ):
-        if is_there:
-            return f"CREATE TABLE with {construct}"
-    for element in create.table_elts:
-        match element.WhichOneof("node"):
-            case "column_def":
-                harm = _column_harm(element.column_def, _KEYS, _DEFAULT_FUNCTIONS)
-            case "constraint":
-                harm = _constraint_harm(element.constraint, _KEYS, _DEFAULT_FUNCTIONS)
-            case _:
-                harm = "LIKE"
-        if harm:
-            return f"CREATE TABLE with {harm}"
-    return ""
+        return Definition("REINDEX of more than one table, or CONCURRENTLY,")
+    return Definition(uses=[Use(statement.relation)])
 
 
-def alter_table_harm(alter: Any) -> str:
-    """ALTER TABLE: the subcommands that read no stored value but to test it for NULL."""
-    if alter.objtype != pb.OBJECT_TABLE:
-        return "ALTER of this object"
+def create_domain(domain: Any) -> Definition:
+    """Checks run while values are read, so they must not be code: built-in functions and operators over constants."""
+    if not is_builtin_type(domain.type_name):
+        return Definition("CREATE DOMAIN over a type that is not built in")
+    for node in domain.constraints:
+        constraint = node.constraint
+        is_check = constraint.contype == pb.CONSTR_CHECK
+        if is_check and is_simple(constraint.raw_expr, frozenset({"value"})):
+            continue
+        if is_check or not _is_own_attribute(constraint):
+            return Definition(
+                "CREATE DOMAIN with a CHECK of more than VALUE, constants, operators and simple functions"
+            )
+    return Definition()
+
+
+def create_range(statement: Any) -> Definition:
+    """A range over a built-in type; canonical and difference functions are code."""
+    for node in statement.params:
+        element = node.def_elem
+        if element.defname not in ("subtype", "multirange_type_name"):
+            return Definition("CREATE TYPE AS RANGE with functions, operator class or collation of its own")
+        if element.defname == "subtype" and not is_builtin_type(element.arg.type_name):
+            return Definition("CREATE TYPE AS RANGE over a type that is not built in")
+    return Definition()
+
+
+def create_extension(statement: Any) -> Definition:
+    has_only_schema = all(node.def_elem.defname in ("schema", "new_version") for node in statement.options)
+    if statement.extname in _TRUSTED_EXTENSIONS and has_only_schema:
+        return Definition()
+    return Definition("CREATE EXTENSION of this extension")
+
+
+def create_database(statement: Any) -> Definition:
+    """An empty one: a copy of another could have renamed columns, whose masks are known by OID there only."""
+    for node in statement.options:
+        if node.def_elem.defname == "template" and node.def_elem.arg.string.sval != "template0":
+            return Definition("CREATE DATABASE with a TEMPLATE")
+        if node.def_elem.defname in ("tablespace", "strategy", "oid"):
+            return Definition("CREATE DATABASE with this option")
+    return Definition()
+
+
+# Tables -----------------------------------------------------------------------------------------------------------
+
+
+def _create_table(create: Any, uses: list[Use]) -> None:
+    if create.HasField("of_typename"):
+        raise _Harm("CREATE TABLE OF type")
+    if create.access_method not in ("", "heap"):
+        raise _Harm("CREATE TABLE USING another access method")
+    # INHERITS and PARTITION OF: it would be masked as its parents are, and must not have constraints of its own then.
+    uses.extend(Use(parent.range_var, moves=True) for parent in create.inh_relations)
+    columns = frozenset(
+        element.column_def.colname for element in create.table_elts if element.WhichOneof("node") == "column_def"
+    )
+    try:
+        for element in create.table_elts:
+            match element.WhichOneof("node"):
+                case "column_def":
+                    _column(element.column_def, columns, uses)
+                case "constraint":
+                    _new_constraint(element.constraint, columns, uses)
+                case "table_like_clause":
+                    pass  # it copies definitions, no rows; what they call is found when it is called
+                case _:
+                    raise _Harm("this element")
+        for element in create.partspec.part_params:
+            part = element.partition_elem
+            if part.HasField("expr") and not is_simple(part.expr, columns):
+                raise _Harm("PARTITION BY of this expression")
+    except _Harm as harm:
+        raise _Harm(f"CREATE TABLE with {harm}") from None
+    # A foreign key to the table itself is to what is not there yet.
+    uses[:] = [use for use in uses if _parts(use.relation) != _parts(create.relation)]
+
+
+def _column(column: Any, columns: frozenset[str], uses: list[Use]) -> None:
+    if column.fdwoptions:
+        raise _Harm("OPTIONS")
+    if column.HasField("cooked_default") or (column.HasField("raw_default") and not is_literal(column.raw_default)):
+        raise _Harm("this DEFAULT")
+    for node in column.constraints:
+        _new_constraint(node.constraint, columns, uses)
+
+
+def _new_constraint(constraint: Any, columns: frozenset[str], uses: list[Use]) -> None:
+    """Of columns that the statement itself makes."""
+    kind = constraint.contype
+    if kind in _ATTRIBUTES or kind in _KEYS or _is_own_attribute(constraint):
+        return
+    if kind in (pb.CONSTR_CHECK, pb.CONSTR_GENERATED) and is_simple(constraint.raw_expr, columns):
+        return
+    if kind == pb.CONSTR_FOREIGN:
+        uses.append(_referenced(constraint))
+        return
+    raise _Harm(_CONSTRAINT_NAMES.get(kind, "this constraint"))
+
+
+def _is_own_attribute(constraint: Any) -> bool:
+    is_default = constraint.contype == pb.CONSTR_DEFAULT and is_literal(constraint.raw_expr)
+    return is_default or constraint.contype in _ATTRIBUTES
+
+
+def _referenced(constraint: Any) -> Use:
+    """The primary key where no columns are named; the text does not say which that is, so all of them."""
+    return Use(constraint.pktable, _columns(constraint.pk_attrs), moves=True)
+
+
+def _alter_table(alter: Any, uses: list[Use]) -> None:
+    if alter.objtype == pb.OBJECT_TYPE:
+        _alter_composite(alter)
+        return
+    if alter.objtype not in (pb.OBJECT_TABLE, pb.OBJECT_INDEX, pb.OBJECT_SEQUENCE):
+        raise _Harm("ALTER of this object")
+    added = frozenset(
+        getattr(node.alter_table_cmd, "def").column_def.colname
+        for node in alter.cmds
+        if node.alter_table_cmd.subtype == pb.AT_AddColumn
+    )
     for node in alter.cmds:
         command = node.alter_table_cmd
-        if command.subtype in _PLAIN_ALTERATIONS:
+        if command.subtype in _HARMLESS_ALTERATIONS:
             continue
-        if command.subtype == pb.AT_ColumnDefault:
-            if getattr(command, "def").WhichOneof("node") is None or _is_literal(getattr(command, "def"), frozenset()):
-                continue
-            return "ALTER TABLE with a DEFAULT that is not a literal"
-        if command.subtype == pb.AT_AddColumn:
-            harm = _column_harm(getattr(command, "def").column_def, frozenset(), frozenset())
-            if harm:
-                return f"ALTER TABLE ADD COLUMN with {harm}"
-            continue
-        return "This form of ALTER TABLE"
-    return ""
+        if alter.objtype != pb.OBJECT_TABLE:
+            raise _Harm("This form of ALTER")
+        try:
+            _alteration(alter.relation, command, added, uses)
+        except _Harm as harm:
+            raise _Harm(f"ALTER TABLE with {harm}") from None
 
 
-def _column_harm(column: Any, allowed: frozenset[int], functions: frozenset[str]) -> str:
-    for is_there, construct in (
-        (column.fdwoptions, "OPTIONS"),
-        (column.generated, "a generated column"),
-        (column.HasField("cooked_default"), "a DEFAULT that is not a literal"),
-        (column.HasField("raw_default") and not _is_literal(column.raw_default, functions), "this DEFAULT"),
-    ):
-        if is_there:
-            return construct
-    for node in column.constraints:
-        if harm := _constraint_harm(node.constraint, allowed, functions):
-            return harm
-    return ""
-
-
-def _constraint_harm(constraint: Any, allowed: frozenset[int], functions: frozenset[str]) -> str:
-    kind = constraint.contype
-    if kind in _ATTRIBUTES or (kind in _KEYS and kind in allowed):
-        return ""
-    if kind == pb.CONSTR_DEFAULT and _is_literal(constraint.raw_expr, functions):
-        return ""
-    return _CONSTRAINT_NAMES.get(kind, "this constraint")
-
-
-def _is_literal(node: Any, functions: frozenset[str]) -> bool:
-    """A constant, a cast of one to a built-in type, an array of them, or one of `functions` over them."""
-    match node.WhichOneof("node"):
-        case "a_const" | "sqlvalue_function":
-            return True
-        case "type_cast":
-            return _is_builtin_type(node.type_cast.type_name) and _is_literal(node.type_cast.arg, functions)
-        case "a_array_expr":
-            return all(_is_literal(element, functions) for element in node.a_array_expr.elements)
-        case "a_expr":
-            expression = node.a_expr
-            is_signed = not expression.HasField("lexpr") and _operator(expression) in ("-", "+")
-            return is_signed and _is_literal(expression.rexpr, functions)
-        case "func_call":
-            call = node.func_call
-            return _is_plain_call(call, functions) and all(_is_literal(argument, functions) for argument in call.args)
+def _alteration(table: Any, command: Any, added: frozenset[str], uses: list[Use]) -> None:
+    definition = getattr(command, "def")
+    match command.subtype:
+        case pb.AT_ColumnDefault:
+            if definition.WhichOneof("node") is not None and not is_literal(definition):
+                raise _Harm("this DEFAULT")
+        case pb.AT_AddColumn:
+            _column(definition.column_def, added, uses)
+        case pb.AT_SetNotNull:
+            uses.append(Use(table, (_column_reference(command.name),)))
+        case pb.AT_AlterColumnType:
+            column = definition.column_def
+            value = column.raw_default if column.HasField("raw_default") else _column_reference(command.name)
+            cast = pb.Node(type_cast=pb.TypeCast(arg=value, type_name=column.type_name))
+            uses.append(Use(table, (_column_reference(command.name), cast)))
+        case pb.AT_AddConstraint:
+            _added_constraint(table, definition.constraint, uses)
+        case kind if kind in _ALTERATIONS_OF_ALL:
+            uses.append(Use(table))
+        case kind if kind in _FAMILY:
+            other = definition.partition_cmd.name if definition.HasField("partition_cmd") else definition.range_var
+            if definition.HasField("partition_cmd") and definition.partition_cmd.concurrent:
+                raise _Harm("DETACH PARTITION CONCURRENTLY")
+            uses += [Use(table, moves=True), Use(other, moves=True)]
         case _:
-            return False
+            raise _Harm("this subcommand")
 
 
-def _is_plain_call(call: Any, functions: frozenset[str]) -> bool:
-    names = _names(call.funcname)
-    return names[-1] in functions and names[:-1] in ((), ("pg_catalog",)) and not call.HasField("agg_filter")
+def _added_constraint(table: Any, constraint: Any, uses: list[Use]) -> None:
+    """To a table that may have rows: its columns are found by the server."""
+    match constraint.contype:
+        case pb.CONSTR_CHECK:
+            uses.append(Use(table, (constraint.raw_expr,)))
+        case pb.CONSTR_PRIMARY | pb.CONSTR_UNIQUE if constraint.keys:
+            uses.append(Use(table, _columns((*constraint.keys, *constraint.including))))
+        case pb.CONSTR_FOREIGN:
+            uses += [Use(table, _columns(constraint.fk_attrs)), _referenced(constraint)]
+        case kind:
+            raise _Harm(_CONSTRAINT_NAMES.get(kind, "this constraint"))
 
 
-def _is_builtin_type(type_name: Any) -> bool:
-    names = _names(type_name.names)
-    return names[-1] in _BUILTIN_TYPES and names[:-1] in ((), ("pg_catalog",))
+def _alter_composite(alter: Any) -> None:
+    for node in alter.cmds:
+        if node.alter_table_cmd.subtype not in (pb.AT_AddColumn, pb.AT_DropColumn):
+            raise _Harm("This form of ALTER TYPE")
 
 
-def _operator(expression: Any) -> str:
-    names = _names(expression.name)
-    return names[0] if len(names) == 1 else ""
+# Indexes and names --------------------------------------------------------------------------------------------------
 
 
-def _names(nodes: Iterable[Any]) -> tuple[str, ...]:
-    return tuple(node.string.sval for node in nodes)
+_ACCESS_METHODS = frozenset(("", "btree", "hash", "gin", "gist", "spgist", "brin"))
+
+
+def _create_index(index: Any, uses: list[Use]) -> None:
+    if index.concurrent:
+        # It runs in transactions of its own: nothing keeps the names' meaning between the question and the answer.
+        raise _Harm("CREATE INDEX CONCURRENTLY")
+    if index.access_method not in _ACCESS_METHODS:
+        raise _Harm("CREATE INDEX USING another access method")
+    expressions: list[Any] = []
+    for node in (*index.index_params, *index.index_including_params):
+        element = node.index_elem
+        if len(element.opclass) > 1:  # PostgreSQL's own, and those of extensions, are found by search_path
+            raise _Harm("CREATE INDEX with an operator class of a named schema")
+        expressions.append(element.expr if element.HasField("expr") else _column_reference(element.name))
+    if index.HasField("where_clause"):
+        expressions.append(index.where_clause)
+    uses.append(Use(index.relation, tuple(expressions)))
+
+
+_NAMED_ONLY = frozenset(
+    {
+        pb.OBJECT_INDEX,
+        pb.OBJECT_SEQUENCE,
+        pb.OBJECT_TYPE,
+        pb.OBJECT_DOMAIN,
+        pb.OBJECT_TABCONSTRAINT,
+        pb.OBJECT_DOMCONSTRAINT,
+        pb.OBJECT_ATTRIBUTE,
+    }
+)
+"""No rule speaks of them by name."""
+
+
+def _rename(statement: Any, uses: list[Use]) -> None:
+    kind = statement.rename_type
+    if kind in _NAMED_ONLY:
+        return
+    is_table = kind in (pb.OBJECT_TABLE, pb.OBJECT_VIEW, pb.OBJECT_MATVIEW)
+    if is_table or (kind == pb.OBJECT_COLUMN and statement.relation_type != pb.OBJECT_FOREIGN_TABLE):
+        uses.append(Use(statement.relation, moves=True))
+        return
+    raise _Harm("ALTER … RENAME of this object")
+
+
+def _parts(relation: Any) -> tuple[str, ...]:
+    return (relation.catalogname, relation.schemaname, relation.relname)
+
+
+def _columns(names: Iterable[Any]) -> tuple[Any, ...]:
+    return tuple(_column_reference(name) for name in names_of(names))
+
+
+def _column_reference(name: str) -> Any:
+    return pb.Node(column_ref=pb.ColumnRef(fields=[pb.Node(string=pb.String(sval=name))]))
+
+
+def _defined(read: Any, statement: Any) -> Definition:
+    uses: list[Use] = []
+    try:
+        read(statement, uses)
+    except _Harm as harm:
+        return Definition(str(harm))
+    return Definition(uses=uses, moves=any(use.moves for use in uses))

@@ -14,6 +14,8 @@ from typing import Any
 from postgast import pg_query_pb2 as pb
 
 from pgproxy.statements import grammar_copy, grammar_ddl
+from pgproxy.statements.grammar_ddl import Definition
+from pgproxy.statements.grammar_questions import question
 from pgproxy.statements.model import Handling, Setting, StatementClass, Target
 from pgproxy.wire.copyrows import CopyFormat
 
@@ -41,6 +43,10 @@ class Kind:
     prepared: str = ""
     is_binary: bool = False
     copy: CopyFormat | None = None
+    question: str = ""
+    """A definition: the query that is analysed in its stead."""
+    moves: bool = False
+    """A definition after which rules would not know the table any more: every rule about it counts."""
 
 
 def kind_of(statement: Any) -> Kind:
@@ -217,11 +223,13 @@ def _drop(message: Any) -> Kind:
         pb.OBJECT_VIEW,
         pb.OBJECT_MATVIEW,
         pb.OBJECT_SCHEMA,
+        pb.OBJECT_TYPE,
+        pb.OBJECT_DOMAIN,
     }
     if message.remove_type in passes:
         return _passed(C.DDL)
     what = pb.ObjectType.Name(message.remove_type).removeprefix("OBJECT_").replace("_", " ")
-    return _refused(C.DDL, f"DROP {what}", "DROP of a table, index, sequence, view or schema would pass.")
+    return _refused(C.DDL, f"DROP {what}", "DROP of a table, index, sequence, view, type, domain or schema would pass.")
 
 
 def _create_schema(message: Any) -> Kind:
@@ -230,12 +238,21 @@ def _create_schema(message: Any) -> Kind:
     return _passed(C.DDL)
 
 
-def _judged(harm: Callable[[Any], str], hint: str) -> Callable[[Any], Kind]:
-    """DDL that passes unless `harm` names what is wrong with it."""
+def _defined(
+    read: Callable[[Any], Definition], hint: str = "", statement_class: StatementClass = C.DDL
+) -> Callable[[Any], Kind]:
+    """A definition passes unless `read` names a harm; what it uses of stored columns is asked first."""
 
     def judge(message: Any) -> Kind:
-        construct = harm(message)
-        return _refused(C.DDL, construct, hint) if construct else _passed(C.DDL)
+        definition = read(message)
+        if definition.harm:
+            return _refused(statement_class, definition.harm, hint or _CODE_HINT)
+        if not definition.uses:
+            return _passed(statement_class)
+        asked = question(definition.uses)
+        if not asked:
+            return _refused(statement_class, "A definition of this size or form", hint or _CODE_HINT)
+        return Kind(statement_class, Handling.WRAP, question=asked, moves=definition.moves)
 
     return judge
 
@@ -270,12 +287,15 @@ KINDS: dict[str, Kind | Callable[[Any], Kind]] = {
     "UnlistenStmt": _passed(C.LISTEN),
     "NotifyStmt": _passed(C.LISTEN),
     # definitions that touch no data and make no code
-    "CreateStmt": _judged(grammar_ddl.table_harm, "CREATE TABLE with plain columns and literal defaults would pass."),
-    "AlterTableStmt": _judged(
-        grammar_ddl.alter_table_harm, "ADD COLUMN with a literal default, DROP COLUMN and SET DEFAULT would pass."
+    "CreateStmt": _defined(
+        grammar_ddl.create_table,
+        "CREATE TABLE with columns, literal defaults, simple checks, keys and foreign keys would pass.",
+    ),
+    "AlterTableStmt": _defined(
+        grammar_ddl.alter_table, "Columns, literal defaults, checks, keys and foreign keys would pass."
     ),
     # an index gives rows in the order of its columns, and its errors tell how long values are
-    "IndexStmt": _refused(C.DDL, "CREATE INDEX", "An owner of the table can create it outside the proxy."),
+    "IndexStmt": _defined(grammar_ddl.create_index, "CREATE INDEX without CONCURRENTLY would pass."),
     "ViewStmt": _passed(C.DDL),
     "CreateSchemaStmt": _create_schema,
     "CreateSeqStmt": _passed(C.DDL),
@@ -287,7 +307,7 @@ KINDS: dict[str, Kind | Callable[[Any], Kind]] = {
     "CheckPointStmt": _passed(C.MAINTENANCE),
     "LockStmt": _passed(C.MAINTENANCE),
     "ClusterStmt": _refused(C.MAINTENANCE, "CLUSTER", "VACUUM and ANALYZE would pass."),
-    "ReindexStmt": _refused(C.MAINTENANCE, "REINDEX", "VACUUM and ANALYZE would pass."),
+    "ReindexStmt": _defined(grammar_ddl.reindex, "REINDEX TABLE would pass.", C.MAINTENANCE),
     "RefreshMatViewStmt": _uncovered(C.MAINTENANCE, "REFRESH MATERIALIZED VIEW", _CODE_HINT),
     # rights and roles
     "GrantStmt": _grant,
@@ -312,12 +332,12 @@ KINDS: dict[str, Kind | Callable[[Any], Kind]] = {
     "RuleStmt": _refused(C.DDL, "CREATE RULE", _CODE_HINT),
     "CreatePolicyStmt": _refused(C.DDL, "CREATE POLICY", _CODE_HINT),
     "AlterPolicyStmt": _refused(C.DDL, "ALTER POLICY", _CODE_HINT),
-    "CreateDomainStmt": _refused(C.DDL, "CREATE DOMAIN", _CODE_HINT),
+    "CreateDomainStmt": _defined(grammar_ddl.create_domain),
     "AlterDomainStmt": _refused(C.DDL, "ALTER DOMAIN", _CODE_HINT),
-    "CompositeTypeStmt": _refused(C.DDL, "CREATE TYPE", _CODE_HINT),
-    "CreateEnumStmt": _refused(C.DDL, "CREATE TYPE", _CODE_HINT),
-    "AlterEnumStmt": _refused(C.DDL, "ALTER TYPE", _CODE_HINT),
-    "CreateRangeStmt": _refused(C.DDL, "CREATE TYPE", _CODE_HINT),
+    "CompositeTypeStmt": _passed(C.DDL),
+    "CreateEnumStmt": _passed(C.DDL),
+    "AlterEnumStmt": _passed(C.DDL),
+    "CreateRangeStmt": _defined(grammar_ddl.create_range),
     "AlterTypeStmt": _refused(C.DDL, "ALTER TYPE", _CODE_HINT),
     "DefineStmt": _refused(
         C.DDL, "CREATE of an aggregate, operator, type, collation or text search object", _CODE_HINT
@@ -331,13 +351,13 @@ KINDS: dict[str, Kind | Callable[[Any], Kind]] = {
     "CreateTransformStmt": _refused(C.DDL, "CREATE TRANSFORM", _CODE_HINT),
     "CreatePLangStmt": _refused(C.DDL, "CREATE LANGUAGE", _CODE_HINT),
     "CreateAmStmt": _refused(C.DDL, "CREATE ACCESS METHOD", _CODE_HINT),
-    "CreateExtensionStmt": _refused(C.DDL, "CREATE EXTENSION", _CODE_HINT),
+    "CreateExtensionStmt": _defined(grammar_ddl.create_extension),
     "AlterExtensionStmt": _refused(C.DDL, "ALTER EXTENSION", _CODE_HINT),
     "AlterExtensionContentsStmt": _refused(C.DDL, "ALTER EXTENSION", _CODE_HINT),
     "LoadStmt": _refused(C.DDL, "LOAD", _CODE_HINT),
     # names and places of what exists: a rename would move a column from under its rule
-    "RenameStmt": _refused(C.DDL, "ALTER … RENAME", _CODE_HINT),
-    "AlterObjectSchemaStmt": _refused(C.DDL, "ALTER … SET SCHEMA", _CODE_HINT),
+    "RenameStmt": _defined(grammar_ddl.rename),
+    "AlterObjectSchemaStmt": _defined(grammar_ddl.set_schema),
     "AlterOwnerStmt": _refused(C.DDL, "ALTER … OWNER TO", _CODE_HINT),
     "CreateForeignTableStmt": _refused(C.DDL, "CREATE FOREIGN TABLE", _CODE_HINT),
     "ImportForeignSchemaStmt": _refused(C.DDL, "IMPORT FOREIGN SCHEMA", _CODE_HINT),
@@ -347,6 +367,6 @@ KINDS: dict[str, Kind | Callable[[Any], Kind]] = {
     "CreatePublicationStmt": _refused(C.DDL, "CREATE PUBLICATION", _CODE_HINT),
     "CreateSubscriptionStmt": _refused(C.DDL, "CREATE SUBSCRIPTION", _CODE_HINT),
     "SecLabelStmt": _refused(C.DDL, "SECURITY LABEL", _CODE_HINT),
-    "CreatedbStmt": _refused(C.DDL, "CREATE DATABASE", _CODE_HINT),
-    "DropdbStmt": _refused(C.DDL, "DROP DATABASE", _CODE_HINT),
+    "CreatedbStmt": _defined(grammar_ddl.create_database),
+    "DropdbStmt": _passed(C.DDL),
 }

@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 
 from google.protobuf.message import DecodeError
 from postgast import pg_query_pb2 as pb
+from postgast.deparse import deparse
 from postgast.errors import PgQueryError
 from postgast.parse import parse
 from postgast.scan import scan
@@ -69,6 +70,35 @@ def marks(sql: str) -> Iterator[tuple[str, int]]:
     for token in scan(sql).tokens:
         if token.token not in _COMMENTS:
             yield chr(token.token) if token.token < 128 else "", token.end
+
+
+def deparsed(query: Any) -> str:
+    """The text of a query that was built as a tree, proven by reading it again; "" where it reads otherwise.
+
+    Args:
+        query: a SelectStmt of libpg_query.
+    """
+    tree = pb.ParseResult(stmts=[pb.RawStmt(stmt=pb.Node(select_stmt=query))])
+    try:
+        text = deparse(tree)
+        (read,) = parse(text).stmts
+    except (PgQueryError, DecodeError, ValueError):
+        return ""
+    return text if _without_locations(read.stmt.select_stmt) == _without_locations(query) else ""
+
+
+def _without_locations(message: Any) -> Any:
+    copy = type(message)()
+    copy.CopyFrom(message)
+    pending = [copy]
+    while pending:
+        one = pending.pop()
+        for field, value in one.ListFields():
+            if field.name in ("location", "list_start", "list_end", "rexpr_list_start", "rexpr_list_end"):
+                one.ClearField(field.name)
+            elif field.message_type is not None:
+                pending.extend(value if field.is_repeated else (value,))
+    return copy
 
 
 def _too_deep() -> NotUnderstood:

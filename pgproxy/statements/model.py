@@ -55,7 +55,7 @@ class Handling(Enum):
     """SHOW of one setting (see `RawStatement.setting`; value None)."""
     WRAP = "wrap"
     """EXPLAIN, DECLARE, CREATE TABLE AS …: the statement inside decides (`RawStatement.inner`), anew for each
-    execution."""
+    execution. So do definitions over stored columns: there it is a query that uses the same columns."""
     PREPARE = "prepare"
     """PREPARE: the server announces the tree of the statement inside (`RawStatement.inner`) when it runs."""
     EXECUTE = "execute"
@@ -120,7 +120,8 @@ class RawStatement:
     """DEALLOCATE name: the one statement that goes; None with `forgets_statements`: all."""
     inner: RawStatement | None = None
     """For WRAP, PREPARE and COPY (query): the statement inside, an exact slice of this one's text; of SELECT INTO the
-    text without its INTO. For COPY of a table: the SELECT or INSERT that stands for it (`is_made`)."""
+    text without its INTO. For COPY of a table: the SELECT or INSERT that
+    stands for it (`is_made`); for a definition the SELECT in its stead."""
     target: Target | None = None
     """For WRAP: what it makes of the rows."""
     prepared: str = ""
@@ -142,6 +143,20 @@ class RawStatement:
     is_binary: bool = False
     """DECLARE BINARY: a FETCH by simple Query brings binary values."""
 
+    moves_tables: bool = False
+    """A definition's query: afterwards a table has another name, or its rows can be asked for in another one. Rules
+    about the table count whatever class they are for."""
+
+    @property
+    def is_definition(self) -> bool:
+        """DDL or upkeep with a query in its stead."""
+        return (
+            self.handling is Handling.WRAP
+            and self.inner is not None
+            and self.inner.node == "SelectStmt"
+            and self.inner.statement_class is self.statement_class
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Facts:
@@ -158,6 +173,8 @@ class Facts:
     """Text of a leading `/* reason: … */` comment."""
     classes: frozenset[StatementClass] = frozenset()
     """`statement_class` and the class of every INSERT, UPDATE, DELETE or MERGE within (in a CTE, under EXPLAIN)."""
+    moves_tables: bool = False
+    """As `RawStatement.moves_tables`."""
 
 
 class ColumnId(NamedTuple):

@@ -25,6 +25,7 @@ from pathlib import Path
 
 import psycopg
 from psycopg import conninfo, pq
+from psycopg.sql import SQL, Literal
 
 from pgproxy.errors import ProxyError
 from pgproxy.statements.grammar import split
@@ -101,6 +102,7 @@ class Run:
     def __init__(self, direct_dsn: str, proxy_dsn: str) -> None:
         with psycopg.connect(direct_dsn, autocommit=True) as administrator:
             for name in (DIRECT, PROXIED):
+                _forget_prepared_transactions(administrator, direct_dsn, name)
                 administrator.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
                 administrator.execute(f"CREATE DATABASE {name} TEMPLATE template0 LOCALE 'C' ENCODING 'UTF8'")
                 for setting in ("timezone = 'PST8PDT'", "datestyle = 'Postgres, MDY'", "lc_messages = 'C'"):
@@ -140,7 +142,8 @@ class Run:
         if is_in_transaction and kind != "transaction":
             self.proxied.run("SAVEPOINT pgproxy_before")
         expected, _, result = self.direct.run(sql, statement.data)
-        state, cause, _ = self.proxied.run(sql, statement.data)
+        # What fails must not succeed in the other session, whose role and rights the proxy may have kept.
+        state, cause, _ = self.proxied.run(sql if expected == "" else "SELECT 1 / 0", statement.data)
         if statement.meta.startswith("gset") and result is not None and result.ntuples == 1:
             prefix = statement.meta.removeprefix("gset").strip()
             for at in range(result.nfields):
@@ -152,7 +155,7 @@ class Run:
             self.proxied.run("ROLLBACK TO pgproxy_before")
         if expected != "":
             return
-        is_refused = state in _REFUSED and "builtin" in cause
+        is_refused = state in _REFUSED and cause.startswith(("rule ", "limit "))
         if kind not in QUERIES:
             if is_refused:
                 self.tally.others[_named(cause)] += 1
@@ -167,6 +170,15 @@ class Run:
                 self.past.run(sql)
         else:
             self.tally.not_comparable[kind] += 1
+
+
+def _forget_prepared_transactions(administrator: psycopg.Connection, dsn: str, database: str) -> None:
+    """They outlive a run that was cut off, and keep the database from being dropped."""
+    names = administrator.execute("SELECT gid FROM pg_prepared_xacts WHERE database = %s", [database]).fetchall()
+    if names:
+        with psycopg.connect(dsn, dbname=database, autocommit=True) as connection:
+            for (name,) in names:
+                connection.execute(SQL("ROLLBACK PREPARED {}").format(Literal(name)))
 
 
 def _kind(sql: str) -> str:

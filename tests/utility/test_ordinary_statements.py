@@ -134,7 +134,7 @@ def of_file(name: str, version: int) -> Iterator[Statement]:
             yield statement
 
 
-@pytest.mark.parametrize("name", ["analytics", "orm", "bi", "catalog", "staging"])
+@pytest.mark.parametrize("name", ["analytics", "orm", "bi", "catalog", "staging", "definitions"])
 def test_ordinary_statements_run_and_are_exact(shop: Shop, name: str) -> None:
     copies = [Copy(dsn) for dsn in (shop.proxy, shop.seen, shop.real)]
     faults: list[str] = []
