@@ -1,12 +1,17 @@
-"""Loads the catalog of a whole database over a connection of the proxy's own. The only I/O of this package."""
+"""Loads the catalog of a whole database, or the rights in it, over a connection of the proxy's own.
+
+The only I/O of this package.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Final, Protocol
 
 from pgproxy.catalog.decoding import merge
 from pgproxy.catalog.model import Catalog
 from pgproxy.catalog.queries import CATALOG_QUERY
+from pgproxy.catalog.rights import PREDEFINED, REACH_QUERY, RIGHTS_QUERY, Reach, Rights, decode, decode_reach
 
 _EVERYTHING: Final = """
 SELECT
@@ -39,3 +44,24 @@ async def load_catalog(connection: Connection) -> Catalog:
     assert everything is not None  # a SELECT without FROM has one row
     document = await connection.fetchval(CATALOG_QUERY, *everything)
     return merge(Catalog(), str(document))
+
+
+async def load_rights(connection: Connection, login: str, masked: Collection[tuple[int, int]]) -> Rights:
+    """What a login of this server can reach in the database that the connection is in.
+
+    It empties the connection's search_path.
+
+    Args:
+        masked: (relation, attribute number) of the columns that it should not reach.
+    """
+    columns = sorted(masked)
+    await connection.execute("SET jit = off; SET search_path = ''")
+    relations, attributes = [oid for oid, _ in columns], [attnum for _, attnum in columns]
+    document = await connection.fetchval(RIGHTS_QUERY, login, relations, attributes, list(PREDEFINED))
+    return decode(login, str(document))
+
+
+async def load_reach(connection: Connection, login: str, other: str) -> Reach:
+    """What `login` may do in the database that the connection is in. It empties the connection's search_path."""
+    await connection.execute("SET jit = off; SET search_path = ''")
+    return decode_reach(str(await connection.fetchval(REACH_QUERY, login, other)))

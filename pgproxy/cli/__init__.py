@@ -6,6 +6,7 @@ import click
 
 from pgproxy import __version__
 from pgproxy.cli.demonstrating import demo
+from pgproxy.cli.granting import grants
 from pgproxy.cli.inspecting import check, explain
 from pgproxy.cli.keygen import keygen
 from pgproxy.cli.rule_tests import test
@@ -18,5 +19,5 @@ def main() -> None:
     """A PostgreSQL proxy that lets AI agents run freely while data stays inside its boundary."""
 
 
-for command in (demo, serve, check, explain, test, keygen):
+for command in (demo, serve, check, explain, test, grants, keygen):
     main.add_command(command)

@@ -146,6 +146,11 @@ class _File:
         fields.finish()
         if dsn is None or dsn_node is None:
             return None
+        if clean is not None and clean.user == dsn.user:
+            at = fields.key_position("role_split")
+            self._problems.error(
+                at, f'upstream.role_split.clean: "{clean.user}" is the dsn\'s own login', "a second one"
+            )
         if password is not None and dsn.password is not None:
             at = fields.key_position("password")
             self._problems.error(at, "upstream.password is also in the dsn", "keep one, best: password: ${NAME}")

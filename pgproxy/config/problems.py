@@ -76,6 +76,10 @@ class ProblemList:
     def warning(self, at: Position, message: str, suggestion: str = "") -> None:
         self._add(Problem(at.file, at.line, at.column, "warning", message, suggestion))
 
+    def extend(self, problems: Iterable[Problem]) -> None:
+        for problem in problems:
+            self._add(problem)
+
     def _add(self, problem: Problem) -> None:
         if problem not in self._found:
             self._found.append(problem)

@@ -1,27 +1,22 @@
-"""Asking the upstream what a statement means, or what a database holds, outside any client's session.
+"""Asking the upstream what a statement means outside any client's session, for `explain` and rule tests.
 
-For `explain`, `check` and the shared catalog. A statement is parsed and described, never executed.
+A statement is parsed and described, never executed.
 """
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-
-import asyncpg
 
 from pgproxy.catalog.decoding import merge
 from pgproxy.catalog.model import FIRST_NORMAL_OID, Catalog
 from pgproxy.catalog.queries import CATALOG_QUERY
-from pgproxy.catalog.reading import load_catalog
 from pgproxy.catalog.versions import array
 from pgproxy.config.settings import Credentials, Upstream
 from pgproxy.errors import NotUnderstood, ProxyError, UnknownStatement, UpstreamUnreachable
 from pgproxy.login.verifiers import KeyCache
 from pgproxy.masking.plan import MaskPlan
 from pgproxy.net.link import Link
-from pgproxy.net.tls import upstream_context
 from pgproxy.net.upstream import UpstreamConnector
 from pgproxy.net.upstream_login import UpstreamRefused, UpstreamSession, log_in
 from pgproxy.policy.decide import decide, decide_utility
@@ -45,90 +40,8 @@ STATEMENT = "_pgproxy_explain"
 CATALOG_STATEMENT = "_pgproxy_catalog"
 BODY_STATEMENT = "_pgproxy_body"
 MESSAGE_LIMIT_BYTES = 1 << 28
-CATALOG_SECONDS = 60.0
 PLAIN_PARAMETERS = {"DateStyle": "ISO, MDY", "IntervalStyle": "postgres", "TimeZone": "UTC"}
 """How values are written whose text depends on the session's settings."""
-
-
-async def read_catalog(upstream: Upstream, database: str) -> Catalog:
-    """The catalog of one database, read as the role of `upstream.dsn`.
-
-    Raises:
-        UpstreamUnreachable (08006): with why.
-    """
-    try:
-        connection = await connect_as(upstream, upstream.credentials, database)
-        try:
-            return await load_catalog(connection)
-        finally:
-            connection.terminate()  # nothing is left to say, and a close would wait for the server
-    except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
-        raise UpstreamUnreachable(
-            f'the catalog of database "{database}" cannot be read as role "{upstream.credentials.user}"',
-            detail=_reason(error, upstream),
-        ) from None
-
-
-@dataclass(frozen=True, slots=True)
-class LogLevel:
-    """`log_min_messages` as the sessions of a role have it."""
-
-    level: str
-    role: str
-    """Quoted where SQL needs it."""
-
-    @property
-    def is_quiet(self) -> bool:
-        """Whether the analysed trees stay out of the server's log: they are sent at LOG, and only these are above it.
-
-        Source: PostgreSQL documentation, 19.8.2, table "Message Severity Levels".
-        """
-        return self.level in ("fatal", "panic")
-
-
-async def read_log_level(upstream: Upstream, role: Credentials, database: str) -> LogLevel:
-    """What goes to the server's log when this role works.
-
-    Raises:
-        UpstreamUnreachable (08006): with why.
-    """
-    try:
-        connection = await connect_as(upstream, role, database)
-        try:
-            row = await connection.fetchrow("SELECT current_setting('log_min_messages'), quote_ident(session_user)")
-        finally:
-            connection.terminate()
-    except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
-        raise UpstreamUnreachable(f'role "{role.user}" cannot log in', detail=_reason(error, upstream)) from None
-    return LogLevel(row[0], row[1])
-
-
-def _reason(error: Exception, upstream: Upstream) -> str:
-    """One line, for an operator."""
-    if isinstance(error, asyncpg.PostgresError):
-        return " ".join(str(error.args[0] if error.args else type(error).__name__).split())
-    place = f"{upstream.host}:{upstream.port}"
-    if isinstance(error, TimeoutError):
-        return f"no answer from {place} in time"
-    if isinstance(error, OSError) and error.errno is not None and error.errno > 0:
-        return f"{place}: {os.strerror(error.errno)}"
-    return f"{place}: {type(error).__name__}"
-
-
-async def connect_as(upstream: Upstream, role: Credentials, database: str) -> asyncpg.Connection:
-    mode = upstream.sslmode
-    context = False if mode == "disable" else mode if mode in ("allow", "prefer") else upstream_context(upstream)
-    return await asyncpg.connect(
-        host=upstream.host,
-        port=upstream.port,
-        user=role.user,
-        password=role.password,
-        database=database,
-        ssl=context,
-        timeout=upstream.connect_timeout_seconds,
-        command_timeout=CATALOG_SECONDS,
-        server_settings={"application_name": "pgproxy catalog"},
-    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -343,9 +256,6 @@ class ServerError(Exception):
 __all__ = [
     "Explainer",
     "Explanation",
-    "LogLevel",
     "ServerError",
     "SyntaxProblem",
-    "read_catalog",
-    "read_log_level",
 ]

@@ -12,7 +12,7 @@ import asyncpg
 
 from pgproxy.catalog.versions import ARGUMENTS_STATEMENT, VERSIONS_QUERY, Objects
 from pgproxy.config.settings import Upstream
-from pgproxy.net.analysis import connect_as
+from pgproxy.net.reading import connect_as
 
 
 class PresentCatalog:

@@ -19,10 +19,10 @@ from pgproxy.login.certificates import certificate_hash
 from pgproxy.login.directory import Directory, login_secret
 from pgproxy.login.verifiers import KeyCache
 from pgproxy.masking.keys import MaskingKeys
-from pgproxy.net.analysis import read_catalog
 from pgproxy.net.connection import Connection
 from pgproxy.net.driver import Driver
 from pgproxy.net.present import PresentCatalog
+from pgproxy.net.reading import read_catalog
 from pgproxy.net.stored import StoredState
 from pgproxy.net.tls import certificate_der, server_context
 from pgproxy.net.upstream import UpstreamConnector

@@ -84,9 +84,27 @@ def _check_test_rules(rules: Rules, problems: ProblemList) -> None:
 # The schema -------------------------------------------------------------------------------------------------------
 
 
-def check_schema(rules: Rules, catalog: Catalog, mask_fits: MaskFits) -> list[Problem]:
-    """Tables and columns that are not there, entries that tie, masks that give no value of the column's type."""
-    return _SchemaCheck(rules, catalog, mask_fits).run()
+def check_schema(rules: Rules, catalogs: Sequence[Catalog], mask_fits: MaskFits) -> list[Problem]:
+    """Tables and columns that no database has, entries that tie, masks that give no value of the column's type.
+
+    Args:
+        catalogs: of the databases that the rules are for, the one first that is worth suggestions.
+    """
+    checks = [_SchemaCheck(rules, catalog, mask_fits) for catalog in catalogs]
+    found = ProblemList()
+    for check in checks:
+        check.run()
+        found.extend(check.problems)
+    found.extend(
+        problem
+        for problem in (checks[0].missing if checks else ())
+        if all(any(_is_one_place(problem, other) for other in check.missing) for check in checks[1:])
+    )
+    return list(found)
+
+
+def _is_one_place(problem: Problem, other: Problem) -> bool:
+    return (problem.file, problem.line, problem.column) == (other.file, other.line, other.column)
 
 
 class _SchemaCheck:
@@ -94,14 +112,16 @@ class _SchemaCheck:
         self._rules = rules
         self._catalog = catalog
         self._mask_fits = mask_fits
-        self._problems = ProblemList()
+        self.problems = ProblemList()
+        self.missing = ProblemList()
+        """What may be in another database."""
         self._relations = [
             relation
             for relation in catalog.relations.values()
             if relation.kind in _TABLE_KINDS and not relation.is_temporary
         ]
 
-    def run(self) -> list[Problem]:
+    def run(self) -> None:
         for entry in self._rules.masks:
             self._check_columns(entry.columns, entry.at)
             self._check_views(entry)
@@ -116,7 +136,6 @@ class _SchemaCheck:
         for relation in self._relations:
             if relation.kind != "v" and not is_system_schema(relation.schema):
                 self._check_masks(relation)
-        return list(self._problems)
 
     def _check_columns(self, pattern: ColumnPattern, at: Position) -> None:
         relations = self._fitting_relations(pattern.relation, at)
@@ -125,17 +144,17 @@ class _SchemaCheck:
             return
         if pattern.relation.is_exact and pattern.column.is_exact:
             message = f'{pattern.relation} has no column "{pattern.column.text}"'
-            self._problems.error(at, message, nearest(pattern.column.text, sorted(names)))
+            self.missing.error(at, message, nearest(pattern.column.text, sorted(names)))
         else:
-            self._problems.warning(at, f"no column fits {pattern} now")
+            self.missing.warning(at, f"no column fits {pattern} now")
 
     def _fitting_relations(self, pattern: TablePattern, at: Position) -> list[Relation]:
         found = [relation for relation in self._relations if pattern.fits(relation.schema, relation.name)]
         if not found and pattern.is_exact:
             names = sorted(relation.qualified_name for relation in self._relations)
-            self._problems.error(at, f"no table {pattern}", nearest(str(pattern), names))
+            self.missing.error(at, f"no table {pattern}", nearest(str(pattern), names))
         elif not found:
-            self._problems.warning(at, f"no table fits {pattern} now")
+            self.missing.warning(at, f"no table fits {pattern} now")
         return found
 
     def _check_views(self, entry: MaskEntry) -> None:
@@ -143,7 +162,7 @@ class _SchemaCheck:
         if not pattern.is_exact:
             return
         if any(one.kind == "v" and pattern.fits(one.schema, one.name) for one in self._relations):
-            self._problems.error(
+            self.problems.error(
                 entry.at,
                 f"{pattern} is a view: masks on its own columns cannot be kept, statements that read it are denied",
                 "mask the columns of the tables behind it, they stay masked in every view",
@@ -158,7 +177,7 @@ class _SchemaCheck:
             name = f"{relation.qualified_name}.{column.name}"
             for tied in chosen[1:]:
                 if tied.columns != chosen[0].columns:  # equal ones are reported from the rules alone
-                    self._problems.error(
+                    self.problems.error(
                         tied.at,
                         f"{tied.name} and {chosen[0].name} fit {name} equally well",
                         f"make one more exact; the other is in {chosen[0].at}",
@@ -170,6 +189,6 @@ class _SchemaCheck:
         type_ = self._catalog.types.get(type_oid)
         why = "its type is not known" if type_ is None else self._mask_fits(entry.mask, type_, self._catalog.types)
         if why is not None:
-            self._problems.error(
+            self.problems.error(
                 entry.at, f"{mask_text(entry.mask)} cannot mask {name}: {why}", "every value would be NULL"
             )

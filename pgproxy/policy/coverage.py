@@ -7,16 +7,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from pgproxy.catalog.model import Catalog, Relation
-from pgproxy.login.identity import Identity
-from pgproxy.policy.matching import Masked, column_named
-from pgproxy.policy.names import is_system_schema
+from pgproxy.policy.masked_columns import masked_columns, stored_relations
+from pgproxy.policy.matching import Pins, column_named
 from pgproxy.policy.rules import Rules
-from pgproxy.policy.subject import subject_of
-
-NOBODY = Identity("", source="role")
-"""Whom no rule names: every mask that is not for everybody's eyes is a mask for it."""
-
-_TABLE_KINDS = frozenset("rpf")
 
 _PERSONAL = re.compile(
     r"(?:^|_)(?:(?:first|last|full|middle|maiden|sur|given|family|user)?_?name|e?_?mail|phone|mobile|fax|address|street|zip"
@@ -56,19 +49,19 @@ class Coverage:
         return f"coverage: {self.decided} of {self.columns} columns are decided by a rule{more}{dots}"
 
 
-def coverage(rules: Rules, catalog: Catalog) -> Coverage:
+def coverage(rules: Rules, catalog: Catalog, pins: Pins) -> Coverage:
     """A column is decided if a mask covers it or a `deny` names it in `columns`; one that only observes does not."""
-    masked = Masked(subject_of(NOBODY, rules), catalog)
+    decided = {(one.relation.oid, one.column.name) for one in masked_columns(rules, catalog, pins)}
     denied = [pattern for rule in rules.denials if rule.is_enforced for pattern, _ in rule.conditions.columns]
     undecided: list[str] = []
     count = 0
-    for relation in catalog.relations.values():
-        if relation.kind not in _TABLE_KINDS or relation.is_temporary or is_system_schema(relation.schema):
+    for relation in stored_relations(catalog):
+        if relation.kind == "m":  # masked as what it was made from
             continue
-        decided = {column.name for column, _ in masked.masked_columns(relation)}
         for name in _own_columns(relation, catalog):
             count += 1
-            if name not in decided and not any(p.fits(relation.schema, relation.name, name) for p in denied):
+            is_denied = any(pattern.fits(relation.schema, relation.name, name) for pattern in denied)
+            if (relation.oid, name) not in decided and not is_denied:
                 undecided.append(f"{relation.qualified_name}.{name}")
     undecided.sort(key=lambda name: (not sounds_personal(name.rpartition(".")[2]), name))
     personal = sum(sounds_personal(name.rpartition(".")[2]) for name in undecided)

@@ -6,7 +6,8 @@ from pgproxy.config.problems import nearest_or_all
 from pgproxy.config.settings import Credentials, Settings
 from pgproxy.login.identity import Identity
 from pgproxy.masking.keys import MaskingKeys
-from pgproxy.net.analysis import Explainer, Explanation, read_catalog
+from pgproxy.net.analysis import Explainer, Explanation
+from pgproxy.net.reading import read_catalog
 from pgproxy.service.files import Configuration
 from pgproxy.service.pinned import pins_of
 from pgproxy.session.context import SessionContext

@@ -1,4 +1,4 @@
-"""The pins of the configured database, for commands that look at the store beside a running proxy."""
+"""The pins of a database, for commands that look at the store beside a running proxy."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from pgproxy.storage.pins import read_pins
 from pgproxy.storage.store import is_new, open_store
 
 
-async def pins_of(settings: Settings) -> PinBook:
-    """Of the database of `upstream.dsn`. A store that is not there yet is not made, and has none.
+async def pins_of(settings: Settings, database: str | None = None) -> PinBook:
+    """Of the database of `upstream.dsn`, or another. A store that is not there yet is not made, and has none.
 
     Raises:
         StoreUnavailable.
     """
-    database = settings.upstream.database
+    database = database or settings.upstream.database
     if is_new(settings.store):
         return PinBook(database)
     store = await open_store(settings.store)

@@ -7,12 +7,14 @@ from dataclasses import dataclass
 from pgproxy.errors import ProxyError
 from pgproxy.masking.keys import MaskingKeys
 from pgproxy.masking.plan import MaskPlan
-from pgproxy.net.analysis import Explainer, Explanation, ServerError, SyntaxProblem, read_catalog
+from pgproxy.net.analysis import Explainer, Explanation, ServerError, SyntaxProblem
+from pgproxy.net.reading import read_catalog
 from pgproxy.policy.coverage import Coverage, coverage
 from pgproxy.policy.rule_tests import BadRow, Outcome, Row, compare, raw_rows
 from pgproxy.policy.rules import RuleTest
 from pgproxy.service.explaining import identity_named
 from pgproxy.service.files import Configuration
+from pgproxy.service.pinned import pins_of
 from pgproxy.session.context import SessionContext
 
 
@@ -30,22 +32,25 @@ class Tested:
 async def run_tests(configuration: Configuration) -> Tested:
     """
     Raises:
-        UnknownIdentity, UpstreamUnreachable.
+        UnknownIdentity, UpstreamUnreachable, StoreUnavailable.
     """
     settings, rules = configuration.settings, configuration.rules
     upstream, keys = settings.upstream, MaskingKeys(settings.masking_key)
     catalog = await read_catalog(upstream, upstream.database)
+    pins = await pins_of(settings)
     by_identity: dict[str, list[int]] = {}
     for place, test in enumerate(rules.tests):
         by_identity.setdefault(test.identity.text, []).append(place)
     outcomes: dict[int, Outcome] = {}
     for name, places in by_identity.items():
         identity, role = identity_named(settings, name)
-        context = SessionContext(identity, lambda: rules, lambda: catalog, keys)
+        context = SessionContext(identity, lambda: rules, lambda: catalog, keys, pins=pins)
         async with Explainer(upstream, role, context) as explainer:
             for place in places:
                 outcomes[place] = await _run(rules.tests[place], explainer)
-    return Tested(tuple(outcomes[place] for place in range(len(rules.tests))), coverage(rules, catalog))
+    return Tested(
+        tuple(outcomes[place] for place in range(len(rules.tests))), coverage(rules, catalog, pins.under(rules))
+    )
 
 
 async def _run(test: RuleTest, explainer: Explainer) -> Outcome:

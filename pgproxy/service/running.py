@@ -12,14 +12,10 @@ from typing import TypeVar
 
 from pgproxy.config.problems import ProblemsFound
 from pgproxy.config.settings import Address, Http
-from pgproxy.errors import UpstreamUnreachable
-from pgproxy.masking.check import mask_fits
-from pgproxy.net.analysis import read_catalog
 from pgproxy.net.proxy import Proxy
 from pgproxy.net.stored import StoredState
-from pgproxy.policy.checking import check_schema
-from pgproxy.policy.pins import check_pins
-from pgproxy.service.files import Configuration, load_all_rules
+from pgproxy.service.checking import check_databases, read_databases
+from pgproxy.service.files import Configuration, Places, load_all_rules
 from pgproxy.storage.store import Store, StoreUnavailable, open_store
 from pgproxy.web.health import HealthSite
 
@@ -61,7 +57,7 @@ async def serve(configuration: Configuration, announce: Callable[[str], None]) -
     async with Service(configuration) as service:
         for problem in configuration.warnings:
             log.warning("%s", problem)
-        await _warn_of_schema(configuration, service.stored)
+        await _warn_of_upstream(configuration, service.stored)
         announce(service.ready_line)
         await service.until_stopped()
 
@@ -170,21 +166,22 @@ class Service:
         log.info("rules reloaded version=%s", rules.version)
 
 
-async def _warn_of_schema(configuration: Configuration, stored: StoredState) -> None:
-    """At start: what the rules name and the database does not have is a warning; the upstream may also be down.
+async def _warn_of_upstream(configuration: Configuration, stored: StoredState) -> None:
+    """At start whatever `check` would say of the upstream is a warning; it may also be down.
 
     What the rules cover is pinned now: from here on a rename takes no mask away.
     """
-    settings = configuration.settings
-    quick = replace(settings.upstream, connect_timeout_seconds=min(3.0, settings.upstream.connect_timeout_seconds))
-    try:
-        catalog = await read_catalog(quick, quick.database)
-    except UpstreamUnreachable as error:
-        log.warning("upstream not reachable yet: %s: %s", error.message, error.detail)
-        return
-    stored.see_database(quick.database, catalog, configuration.rules)
-    pinned = check_pins(stored.pins(quick.database), configuration.rules, catalog)
-    for problem in [*check_schema(configuration.rules, catalog, mask_fits), *pinned]:
+    settings, rules = configuration.settings, configuration.rules
+    upstream = settings.upstream
+    quick = replace(
+        settings,
+        upstream=replace(upstream, connect_timeout_seconds=min(3.0, upstream.connect_timeout_seconds)),
+    )
+    places = Places(settings.path)
+    databases, problems = await read_databases(quick, rules, places, stored.pins)
+    for one in databases:
+        stored.see_database(one.name, one.catalog, rules)
+    for problem in [*problems, *await check_databases(quick, rules, places, databases)]:
         log.warning("%s", problem)
 
 

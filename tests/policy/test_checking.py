@@ -103,7 +103,7 @@ deny: [{name: d, tables: [public.visit, "public.v*"], columns: ["public.users.ss
 
 def test_what_the_schema_does_not_have(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     rules = load(SCHEMA, tmp_path, monkeypatch)
-    problems = ProblemsFound(check_schema(rules, CATALOG, fits)).problems
+    problems = ProblemsFound(check_schema(rules, [CATALOG], fits)).problems
     assert [str(problem) for problem in problems] == [
         "r.yaml:2:17: error: no table public.user (did you mean public.users?)",
         'r.yaml:3:18: error: public.users has no column "emial" (did you mean email?)',
@@ -123,7 +123,7 @@ def test_what_the_schema_does_not_have(tmp_path: Path, monkeypatch: pytest.Monke
 def test_ties_are_errors(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     text = 'masks:\n  "public.*": {"*_lower": hash}\n  "*.contacts": {"*": hash}\n  "*ublic.*": {"e*_lower": redact}\n'
     rules = load(text, tmp_path, monkeypatch)
-    assert [str(problem) for problem in check_schema(rules, CATALOG, fits)] == [
+    assert [str(problem) for problem in check_schema(rules, [CATALOG], fits)] == [
         "r.yaml:4:16: error: *ublic.*.e*_lower and public.*.*_lower fit public.contacts.email_lower equally well"
         " (make one more exact; the other is in r.yaml:2)",
     ]
