@@ -84,6 +84,27 @@ class Carrying:
             for constraint in one.constraints
         )
 
+    def root_name(self, column: ColumnId) -> str:
+        """ "schema.table.column" of the topmost relation of its inheritance tree. Raises NotUnderstood."""
+        stored = self._masked.column(column)
+        relation = self._masked.relation(column.relation)
+        name = "*" if stored is None else stored.name
+        roots = [one for one in self._masked.family(relation) if not one.parents and column_named(one, name)]
+        root = min((one.qualified_name for one in roots), default=relation.qualified_name)
+        return f"{root}.{name}"
+
+    def referencing(self, target: int) -> Iterator[tuple[ColumnId, ColumnId]]:
+        """Columns of this relation (or a descendant) with those of other relations that a foreign key ties to them.
+        Raises NotUnderstood."""
+        for one in self._masked.with_descendants(self._masked.relation(target)):
+            for constraint in one.constraints:
+                columns = [ColumnId(*column) for column in sorted(constraint.columns)] if constraint.kind == "f" else []
+                for own in columns:
+                    for other in columns:
+                        is_pair = own.relation == one.oid and other.relation != one.oid
+                        if is_pair and other.relation in self._masked.catalog.relations:
+                            yield own, other
+
     def of_sources(self, sources: Iterable[Source]) -> list[Carried]:
         """In a stable order. Raises NotUnderstood."""
         return [carried for source in sorted(sources, key=_order) for carried in self.of_source(source)]

@@ -11,12 +11,13 @@ from collections.abc import Iterator, Sequence
 from pgproxy.catalog.model import Catalog
 from pgproxy.login.identity import Identity
 from pgproxy.policy.carrying import Carrying
+from pgproxy.policy.comparisons import Comparison, comparisons, counted_rows
 from pgproxy.policy.conditions import Touched, applies, touched_columns
 from pgproxy.policy.decision import Action, Decision, OutputColumn, Reason
 from pgproxy.policy.mask_text import mask_text
 from pgproxy.policy.matching import Masked, Pins, Temporary
 from pgproxy.policy.outputs import judge
-from pgproxy.policy.predicates import effect_denials, use_denials, write_denials
+from pgproxy.policy.predicates import deletion_denials, effect_denials, use_denials, write_denials
 from pgproxy.policy.rules import Approval, Denial, Rules
 from pgproxy.policy.subject import Subject, subject_of
 from pgproxy.statements.model import Facts, Form, Handling, Lineage, RawStatement, Source
@@ -68,6 +69,7 @@ def decide(
             reason for use in sorted(lineage.uses, key=repr) for reason in use_denials(use, carrying, rules.defaults)
         ]
         denials += [r for write in lineage.writes for r in write_denials(write, carrying, rules.defaults)]
+        denials += [r for oid in sorted(lineage.deleted_relations) for r in deletion_denials(oid, carrying)]
         denials += [reason for effect in lineage.effects for reason in effect_denials(effect, carrying, rules.defaults)]
         denials += _function_denials(lineage)
         (holds if rules.defaults.opaque == "hold" else denials).extend(_opaque(lineage))
@@ -82,6 +84,8 @@ def decide(
         columns=tuple(one.column for one in judged),
         tables=tuple(sorted(set(names))),
         redacts_errors=_redacts_errors(lineage, masked),
+        compared=comparisons(lineage, carrying) if subject.masks else (),
+        rows=counted_rows(lineage, carrying) if subject.masks else (),
     )
 
 
@@ -111,6 +115,8 @@ def _decision(
     columns: tuple[OutputColumn, ...] = (),
     tables: tuple[str, ...] = (),
     redacts_errors: bool,
+    compared: tuple[Comparison, ...] = (),
+    rows: tuple[Comparison, ...] = (),
 ) -> Decision:
     """The strictest answer, with the reasons for it alone."""
     if denials:
@@ -125,6 +131,8 @@ def _decision(
         columns=columns,
         tables=tables,
         redacts_errors=redacts_errors,
+        comparisons=compared,
+        counted_rows=rows,
         observed=tuple(dict.fromkeys(observed)),
     )
 

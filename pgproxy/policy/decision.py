@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
+from pgproxy.policy.comparisons import Comparison
 from pgproxy.policy.masks import Mask
 
 
@@ -50,6 +51,10 @@ class Decision:
     """"schema.table" of every relation read or written, sorted."""
     redacts_errors: bool = False
     """Error and notice texts of this statement, and of its transaction from here on, may carry a masked value."""
+    comparisons: tuple[Comparison, ...] = ()
+    """What the client compares masked columns with: each constant is a probe."""
+    counted_rows: tuple[Comparison, ...] = ()
+    """COPY FROM: the masked columns for which each row of its data is a probe."""
     observed: tuple[Reason, ...] = ()
     """What rules with `enforce: observe` would have done."""
 

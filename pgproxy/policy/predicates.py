@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from pgproxy.policy.carrying import Carried, Carrying
+from pgproxy.policy.comparisons import tested_by
 from pgproxy.policy.decision import Reason
 from pgproxy.policy.masks import Mask
 from pgproxy.policy.rules import PREDICATES, Defaults, Predicates
@@ -115,7 +116,8 @@ def _place(use: Use, level: Predicates) -> str:
 def write_denials(write: Write, carrying: Carrying, defaults: Defaults) -> Iterator[Reason]:
     """A masked value may only be stored where it stays masked the same; a write asks nothing. Raises NotUnderstood."""
     target = next(iter(carrying.of_source(Source(write.target, Form.COPY))))
-    yield from _test_denials(write.target, target.name, carrying)
+    yield from _test_denials(write, target, carrying)
+    yield from _uncounted_denials(write, target, carrying)
     is_temporary = carrying.is_temporary(write.target)
     carried = carrying.of_sources(write.sources)
     if is_temporary and target.mask is not None and not write.is_null and not _is_all_copied(target, carried):
@@ -176,14 +178,56 @@ def effect_denials(effect: Effect, carrying: Carrying, defaults: Defaults) -> It
 _TESTS = {"u": "a unique constraint", "f": "a foreign key", "c": "a check"}
 
 
-def _test_denials(target: ColumnId, name: str, carrying: Carrying) -> Iterator[Reason]:
-    """Whether a row is accepted tells whether a value is there already, or how it compares."""
-    for kind, column in carrying.tested_with(target):
+def _test_denials(write: Write, target: Carried, carrying: Carrying) -> Iterator[Reason]:
+    """Whether a row is accepted tells whether a value is there already, or how it compares.
+
+    Under equality the constants of an INSERT are counted (`comparisons`). A check may compare by less than, and in an
+    UPDATE of a key that a masked column references it is the row's old value that is looked for.
+    """
+    name = target.name
+    for kind, column in carrying.tested_with(write.target):
+        is_uncounted = kind == "c" or (kind == "f" and write.changes_rows and target.mask is None)
         for one in carrying.of_source(Source(column, Form.COPY)):
-            if one.mask is not None and one.mask.predicates == "deny":
+            level = None if one.mask is None else one.mask.predicates
+            if one.mask is not None and (level == "deny" or (level == "equality" and is_uncounted)):
                 yield Reason(
                     one.mask.rule,
                     f"{one.name} is masked, and {_TESTS[kind]} would tell of it when {name} is written",
                     one.mask.where,
                     "Leave the column out.",
+                )
+
+
+def _uncounted_denials(write: Write, target: Carried, carrying: Carrying) -> Iterator[Reason]:
+    """Under equality what is written is counted, for a join or a constraint would tell which of it was there before.
+
+    So it must be known: constants, what the server chooses, or a masked value. A table of guesses is none of these.
+    """
+    is_known = write.constants is not None
+    if write.sources:
+        is_known = all(one.mask is not None for one in carrying.of_sources(write.sources))
+    if is_known:
+        return
+    for one in tested_by(write, carrying):
+        if one.mask is not None and one.mask.predicates == "equality" and not one.is_outside_masked_paths:
+            yield Reason(
+                one.mask.rule,
+                f"{one.name} is masked, and what is written into {target.name} cannot be counted",
+                one.mask.where,
+                "Write constants or parameters: they are counted as if they were compared with it.",
+            )
+
+
+def deletion_denials(relation: int, carrying: Carrying) -> Iterator[Reason]:
+    """Whether a row can go, or what goes with it, tells whether a masked column references it. Raises NotUnderstood."""
+    for own, column in carrying.referencing(relation):
+        is_own_masked = any(one.mask is not None for one in carrying.of_source(Source(own, Form.COPY)))
+        for one in carrying.of_source(Source(column, Form.COPY)):
+            level = None if one.mask is None else one.mask.predicates
+            if one.mask is not None and (level == "deny" or (level == "equality" and not is_own_masked)):
+                yield Reason(
+                    one.mask.rule,
+                    f"{one.name} is masked, and a foreign key would tell of it when rows are deleted",
+                    one.mask.where,
+                    "Leave the rows, or mark them as deleted in a column of their own.",
                 )

@@ -9,6 +9,7 @@ from pgproxy.session.analysis import UNREADABLE, Analysis
 from pgproxy.session.pending import Pending, Request
 from pgproxy.session.phases import Phase
 from pgproxy.session.prepared import Portal, Verdict
+from pgproxy.session.probing import is_charged
 from pgproxy.session.questions import Versions, about_formats, about_versions
 from pgproxy.session.state import SessionState
 from pgproxy.wire import query, results
@@ -30,6 +31,8 @@ class Binding:
             is_just_decided: nothing of the client's came in between.
         """
         state, watched = self._state, portal.verdict.watched
+        if not is_charged(state, portal.verdict, portal.bind):
+            return
         if portal.verdict.reads_bodies and not is_just_decided:
             portal.prepared.is_stale = True  # names in a body are looked up anew by each session that runs it
             watched = None
@@ -64,7 +67,8 @@ class Binding:
         def again(fresh: Verdict) -> None:
             prepared.verdict = portal.verdict = fresh
             prepared.is_stale = False
-            self.check_formats(portal, then)
+            if is_charged(self._state, fresh, portal.bind):
+                self.check_formats(portal, then)
 
         self._analysis.analyse_ourselves(verdict.raw, verdict.parameter_types, again)
 

@@ -5,8 +5,9 @@ Source: PostgreSQL manual, "COPY Operations".
 
 from __future__ import annotations
 
-from pgproxy.errors import MalformedMessage, UpstreamUnreachable
+from pgproxy.errors import MalformedMessage, ProxyError, UpstreamUnreachable
 from pgproxy.session.pending import Pending, Request
+from pgproxy.session.probing import RowCounter
 from pgproxy.session.state import SessionState
 from pgproxy.wire import copying, query
 from pgproxy.wire.framing import Frame, Run
@@ -17,10 +18,19 @@ class Copying:
 
     def __init__(self, state: SessionState) -> None:
         self._state = state
+        self._rows: RowCounter | None = None
 
     def on_client(self, frame: Frame) -> None:
         """During COPY FROM STDIN the server takes data, its end, and ignores Flush and Sync."""
         state = self._state
+        try:
+            if self._rows is not None and frame.tag == b"d":
+                self._rows.take(bytes(frame.body))
+            elif self._rows is not None and frame.tag == b"c":
+                self._rows.end()
+        except ProxyError as error:
+            self._stop(error)
+            return
         if frame.tag in (b"c", b"f"):
             state.copies_in = False
             state.send_upstream(frame.data)
@@ -35,6 +45,9 @@ class Copying:
         """Before the server has begun the COPY, or after it ended it with an error: it ignores them then."""
         copying = self._state.pending.next_that_takes_data()
         if copying is not None:
+            decision = None if copying.verdict is None else copying.verdict.decision
+            if decision is not None and decision.counted_rows:
+                raise MalformedMessage("data of a COPY into masked columns before the server asked for it")
             copying.has_all_data = copying.has_all_data or frame.tag != b"d"
             self._state.send_upstream(frame.data)
 
@@ -62,7 +75,25 @@ class Copying:
         self._state.copies_in = not head.has_all_data
         if head.request is Request.EXECUTE and self._state.copies_in:
             self._state.pending.drop_syncs_behind_head()
+        decision = None if head.verdict is None else head.verdict.decision
+        self._rows = None
+        if decision is not None and decision.counted_rows:
+            self._rows = RowCounter(self._state, decision.counted_rows)
+            response = copying.CopyInResponse.decode(run.body)
+            try:
+                self._rows.begin(is_binary=response.format == 1)
+            except ProxyError as error:
+                self._stop(error)
+                return
         self._state.send_client(run.data)
+
+    def _stop(self, error: ProxyError) -> None:
+        """The server gives the COPY up, in the proxy's words."""
+        state, head = self._state, self._state.pending.head
+        state.copies_in = False
+        if head is not None:
+            head.error = error
+        state.send_upstream(copying.CopyFail(error.message).encode())
 
 
 def _unadmitted() -> UpstreamUnreachable:

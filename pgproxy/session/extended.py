@@ -89,11 +89,12 @@ class ExtendedProtocol:
             refuse(state, error)
             return
         portal = Portal(message.portal, prepared, prepared.verdict, tuple(message.result_formats))
-        if prepared.verdict.is_wrapper:
-            portal.bind = message
+        portal.bind = message
         self._binding.bind(portal, frame.data, self._bound)
 
     def _bound(self, portal: Portal) -> None:
+        if not (portal.verdict.is_wrapper or portal.verdict.reads_by_name):  # their executions come back to it
+            portal.bind = None
         self._state.names.bound(portal)
         self._state.send_client(results.BindComplete().encode())
         self._state.enter(Phase.READY)

@@ -23,6 +23,7 @@ from pgproxy.session.binding import Binding, Then
 from pgproxy.session.pending import Pending, Request
 from pgproxy.session.phases import Phase
 from pgproxy.session.prepared import RESERVED_PREFIX, Portal, Prepared, Verdict
+from pgproxy.session.probing import is_charged
 from pgproxy.session.questions import about_creation_schema, about_temporary_relation
 from pgproxy.session.refusing import refuse_here
 from pgproxy.session.state import Gate, SessionState
@@ -55,7 +56,7 @@ class Inside:
             case Handling.FETCH:
                 self._find_cursor(portal, raw, then)
             case Handling.EXECUTE:
-                self._resolve(raw, lambda prepared: self._executes(portal, prepared, then))
+                self._resolve(raw, portal.bind, lambda prepared: self._executes(portal, prepared, then))
             case Handling.WRAP:
                 self._wrap(portal, raw, then)
             case Handling.COPY_OUT | Handling.COPY_IN:
@@ -130,8 +131,8 @@ class Inside:
         gate.resume = allowed
         self._analysis.describe(gate)
 
-    def _resolve(self, raw: RawStatement, then: Callable[[Verdict], None]) -> None:
-        """What EXECUTE runs: the verdict of the prepared statement, and its arguments are harmless."""
+    def _resolve(self, raw: RawStatement, bind: query.Bind | None, then: Callable[[Verdict], None]) -> None:
+        """What EXECUTE runs: the verdict of the prepared statement; its arguments are harmless, and charged."""
         state = self._state
         try:
             prepared = state.names.statement(raw.prepared)
@@ -149,13 +150,17 @@ class Inside:
             self._announce_anew(prepared, then)
             return
 
+        def charged(verdict: Verdict, arguments: Verdict) -> None:
+            if is_charged(state, verdict, bind, arguments):
+                then(verdict)
+
         def understood(arguments: Verdict) -> None:
             try:
                 _check_arguments(raw, arguments, prepared.verdict.parameter_types)
             except ProxyError as error:
                 refuse_here(state, error)
                 return
-            self._announce_anew(prepared, then)
+            self._announce_anew(prepared, lambda verdict: charged(verdict, arguments))
 
         self._analysis.analyse_ourselves(raw.arguments, (), understood)
 
@@ -192,16 +197,18 @@ class Inside:
             self._renew(portal, outer)
             then(portal)
 
+        def decided(verdict: Verdict) -> None:
+            if is_charged(self._state, verdict, portal.bind):
+                wrapped(verdict, reads)
+
         def reads() -> None:
             self._renew(portal, outer)
             self._analysis.confirm(gate, outer.parameter_types, lambda: then(portal))
 
         if inner.handling is Handling.EXECUTE:
-            self._resolve(inner, lambda verdict: wrapped(verdict, executes))
+            self._resolve(inner, portal.bind, lambda verdict: wrapped(verdict, executes))
         else:
-            gate = self._analysis.analyse_ourselves(
-                inner, outer.parameter_types, lambda verdict: wrapped(verdict, reads)
-            )
+            gate = self._analysis.analyse_ourselves(inner, outer.parameter_types, decided)
 
     def _renew(self, portal: Portal, outer: Verdict) -> None:
         """Parse and bind the statement itself anew."""

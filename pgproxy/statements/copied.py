@@ -6,7 +6,17 @@ from dataclasses import dataclass, replace
 
 from pgproxy.catalog.model import Catalog
 from pgproxy.errors import NotUnderstood
-from pgproxy.statements.model import Form, Lineage, RawStatement, StatementClass, Use, UseKind, Write
+from pgproxy.statements.model import (
+    ColumnId,
+    Constant,
+    Form,
+    Lineage,
+    RawStatement,
+    StatementClass,
+    Use,
+    UseKind,
+    Write,
+)
 from pgproxy.statements.tree import Node
 from pgproxy.wire.formats import builtin
 from pgproxy.wire.formats.codec import Family
@@ -26,7 +36,7 @@ def with_null_tests(raw: RawStatement, lineage: Lineage) -> Lineage:
     form = raw.copy
     if form is None or form.has_distinct_null:
         return lineage
-    constants = (form.null.decode(),)
+    constants = (Constant(form.null.decode()),)
     tests = {
         Use(source.column, UseKind.LITERAL, "copy_null", constants=constants, json_path=source.json_path)
         for output in lineage.outputs
@@ -49,18 +59,21 @@ def as_copied(raw: RawStatement, tree: Node, lineage: Lineage, catalog: Catalog)
         if output.origin is None or not _is_generated(output.origin.relation, output.origin.attnum, catalog)
     ]
     if raw.feeds is StatementClass.COPY_FROM:
-        writes = [replace(write, is_null=False) for write in lineage.writes]  # NULL stands for what the client sends
-        written = {write.target for write in writes}
+        # With a list of columns the made INSERT names them; those with a default may be more than the rows have.
+        taken = {write.target: _in_rows(write.target) for write in lineage.writes}
         for at in stored:
             origin = lineage.outputs[at].origin
             if origin is None:
                 raise NotUnderstood("not provably safe: a column that COPY writes is not known")
-            if origin not in written:
-                writes.append(Write(origin))
-        return Copied(replace(lineage, outputs=(), writes=tuple(writes)), ())
+            taken[origin] = _in_rows(origin)
+        return Copied(replace(lineage, outputs=(), writes=tuple(taken.values())), ())
     if _is_secured(tree):  # then the server itself takes a SELECT, with all columns
         stored = list(range(len(lineage.outputs)))
     return Copied(replace(lineage, outputs=tuple(lineage.outputs[at] for at in stored)), tuple(stored))
+
+
+def _in_rows(target: ColumnId) -> Write:
+    return Write(target, constants=frozenset(), comes_in_rows=True)
 
 
 def _is_never_empty(type_oid: int) -> bool:

@@ -184,6 +184,19 @@ class ColumnId(NamedTuple):
     attnum: int
 
 
+class Constant(NamedTuple):
+    """A value that the client gives: a literal, a parameter, or an expression over these alone."""
+
+    text: str
+    """Of a literal its text where the tree shows it; else begins with NUL and differs for different values and forms
+    of expressions. "" for a parameter as it is."""
+    parameters: tuple[int, ...] = ()
+    """The parameters ($n) that it depends on, in order."""
+
+    def __str__(self) -> str:
+        return self.text if self.text or not self.parameters else f"${self.parameters[0]}"
+
+
 class Form(Enum):
     """How an output value is made from its source columns; the weakest of all ways that lead to it."""
 
@@ -220,6 +233,8 @@ class Output:
     sources: frozenset[Source] = frozenset()
     origin: ColumnId | None = None
     """What the server's RowDescription will name for it: the column as written, of a view its own; None: nothing."""
+    constants: frozenset[Constant] | None = None
+    """Where nothing stored goes into it: as `Write.constants`."""
 
 
 class UseKind(StrEnum):
@@ -249,8 +264,8 @@ class Use:
     whose success depends on the value."""
     other: ColumnId | None = None
     """For JOIN: the column on the other side."""
-    constants: tuple[str, ...] = ()
-    """For LITERAL: the constants as text where the tree shows them; parameters as "$1"."""
+    constants: tuple[Constant, ...] = ()
+    """For LITERAL: everything that the client may have put on the other side."""
     json_path: tuple[str, ...] | None = None
     """Set where only this constant path into a json(b) column is used (as `Source.json_path`)."""
 
@@ -263,6 +278,13 @@ class Write:
     sources: frozenset[Source] = frozenset()
     is_null: bool = False
     """The constant NULL."""
+    constants: frozenset[Constant] | None = None
+    """Where nothing stored goes into it: what the client gives (none: the server chooses); None: not known, or several
+    values made from one."""
+    changes_rows: bool = False
+    """UPDATE, also of ON CONFLICT and MERGE: the column had a value before."""
+    comes_in_rows: bool = False
+    """COPY FROM STDIN: the values come with its data."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -309,5 +331,7 @@ class Lineage:
     reads_bodies: bool = False
     """Holds bodies of functions, whose changes the server does not announce."""
     is_read_only: bool = True
+    deleted_relations: frozenset[int] = frozenset()
+    """Those of `written_relations` that lose rows."""
     materialized: Mapping[ColumnId, frozenset[Source]] = field(default_factory=dict, hash=False)
     """What each column of the materialized views it reads was made from; views it is made from in turn included."""

@@ -55,7 +55,7 @@ class Analysis:
         uses = sorted(
             f"? {self.name(use.column)}{_path(use.json_path)} {use.kind} {use.context}"
             + (f" {self.name(use.other)}" if use.other else "")
-            + "".join(f" '{constant}'" for constant in use.constants)
+            + "".join(f" '{constant}'" for constant in use.constants if not constant.text.startswith("\0"))
             for use in lineage.uses
         )
         writes = [f"> {self.name(write.target)}{self._sources(write.sources)}" for write in lineage.writes]

@@ -16,7 +16,7 @@ from pgproxy.statements.lineage.flow import (
     joined_sources,
     weakened,
 )
-from pgproxy.statements.model import ColumnId, Form, Source
+from pgproxy.statements.model import ColumnId, Constant, Form, Source
 
 columns = st.builds(ColumnId, st.integers(1, 2), st.integers(1, 2))
 sources = st.builds(Source, columns, st.sampled_from(Form))
@@ -69,7 +69,7 @@ def test_copies_stay_copies_only_among_copies() -> None:
     one, other = column_value(ColumnId(1, 1)), column_value(ColumnId(1, 2))
     assert forms(alternatives([one, other])) == {Form.COPY}
     assert forms(alternatives([one, NULL])) == {Form.COPY}
-    for foreign in (NOTHING, Value(constants=frozenset(("x",))), derived(other)):
+    for foreign in (NOTHING, Value(constants=frozenset((Constant("x"),))), derived(other)):
         assert forms(alternatives([one, foreign])) == {Form.DERIVED}
 
 

@@ -213,7 +213,10 @@ def lineage(case: Mapping[str, object]) -> Lineage:
     assert isinstance(written, dict)
     effects = case.get("effects", {})
     assert isinstance(effects, dict)
-    writes = tuple(Write(column(target), sources(value)) for target, value in written.items())
+    writes = tuple(
+        Write(column(target), sources(value), constants=None if sources(value) else frozenset())
+        for target, value in written.items()
+    )
     fed = [*(one.sources for one in outputs), *(one.sources for one in writes)]
     reached = {one.column.relation for found in fed for one in found}
     reached |= {one.column.relation for one in uses} | {one.other.relation for one in uses if one.other}

@@ -31,6 +31,25 @@ def constant_texts(node: Node) -> list[str] | None:
     return _array(_bytes(datum), element)
 
 
+def raw_constant(node: Node) -> bytes:
+    """What tells the constant from every other, whatever its type."""
+    return f"{node['consttype']} ".encode() + bytes(node["constvalue"] or b"")
+
+
+def element_count(node: Node) -> int | None:
+    """How many elements a constant array has; None where its bytes cannot be read."""
+    content = _content(_bytes(node["constvalue"] or b"[]"))
+    if content is None or len(content) < 12:
+        return None
+    dimensions, offset, type_oid = struct.unpack_from("<iiI", content)
+    if not 0 <= dimensions <= 6 or offset < 0 or not type_oid or len(content) < 12 + 8 * dimensions:
+        return None
+    count = 1 if dimensions else 0
+    for number in range(dimensions):
+        count *= struct.unpack_from("<i", content, 12 + 4 * number)[0]
+    return count if 0 <= count <= len(content) * 8 else None
+
+
 def _bytes(datum: bytes) -> bytes:
     # Printed as signed or unsigned bytes, depending on the machine.
     return bytes(int(number) & 0xFF for number in datum[1:-1].split())

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any, Final
 from pgproxy.catalog.model import ACTIVITY, FIRST_NORMAL_OID
 from pgproxy.statements.lineage import builtins
 from pgproxy.statements.lineage.bodies import parameter
-from pgproxy.statements.lineage.constants import constant_text, constant_texts
 from pgproxy.statements.lineage.entries import Scope
 from pgproxy.statements.lineage.failures import ERRORS
 from pgproxy.statements.lineage.flow import (
@@ -28,11 +27,13 @@ from pgproxy.statements.lineage.flow import (
     joined_sources,
     weakened,
 )
+from pgproxy.statements.lineage.given import SERVER_CHOSEN, cast, computed, literal
 from pgproxy.statements.lineage.json_steps import at_path, constant_steps
 from pgproxy.statements.lineage.refusals import refuse
 from pgproxy.statements.lineage.types import SAME_TEXT, expression_type
-from pgproxy.statements.model import ColumnId, Form, Source, UseKind
+from pgproxy.statements.model import ColumnId, Constant, Form, Source, UseKind
 from pgproxy.statements.tree import Node
+from pgproxy.wire.formats.oids import ELEMENT_OF_ARRAY
 
 if TYPE_CHECKING:
     from pgproxy.statements.lineage.walk import Walk
@@ -50,7 +51,7 @@ _ANY_EXPRESSION: Final = frozenset(
     ARRAYCOERCEEXPR ARRAYEXPR BOOLEANTEST BOOLEXPR CASEWHEN COERCEVIAIO DISTINCTEXPR FIELDSTORE GROUPINGFUNC
     JSONBEHAVIOR JSONCONSTRUCTOREXPR JSONEXPR JSONISPREDICATE JSONTABLEPATH JSONTABLEPATHSCAN JSONTABLESIBLINGJOIN
     JSONVALUEEXPR MERGESUPPORTFUNC MINMAXEXPR NAMEDARGEXPR NEXTVALUEEXPR NULLIFEXPR NULLTEST OPEXPR ROWCOMPAREEXPR
-    SCALARARRAYOPEXPR SQLVALUEFUNCTION SUBSCRIPTINGREF TARGETENTRY XMLEXPR
+    SCALARARRAYOPEXPR SUBSCRIPTINGREF TARGETENTRY XMLEXPR
     """.split()
 )
 """Expressions without a rule, or whose rule falls back on the general one."""
@@ -78,7 +79,7 @@ class Expressions:
             "RELABELTYPE": self._relabel,
             "COERCETODOMAIN": self._to_domain,
             "COERCEVIAIO": self._via_text,
-            "COLLATEEXPR": lambda node, scope: weakened(self.value(node["arg"], scope), Form.WHOLE),
+            "COLLATEEXPR": lambda node, scope: _kept_whole(self.value(node["arg"], scope)),
             "CONVERTROWTYPEEXPR": self._convert_row,
             "ARRAYCOERCEEXPR": self._array_coerce,
             "CASEEXPR": self._case,
@@ -92,6 +93,7 @@ class Expressions:
             "RETURNINGEXPR": lambda node, scope: self.value(node["retexpr"], scope),
             "GROUPINGFUNC": lambda node, scope: NOTHING,
             "NEXTVALUEEXPR": self._next_value,
+            "SQLVALUEFUNCTION": lambda node, scope: SERVER_CHOSEN,
         }
 
     def value(self, node: Any, scope: Scope) -> Value:
@@ -152,17 +154,18 @@ class Expressions:
     def _const(self, node: Node, scope: Scope) -> Value:
         if node["constisnull"]:
             return NULL
-        text = constant_text(node)
-        if text is not None:
-            return Value(constants=frozenset((text,)))
-        return Value(constants=frozenset(constant_texts(node) or ()))
+        return literal(node, is_array=self._is_array(node["consttype"]))
+
+    def _is_array(self, type_oid: int) -> bool:
+        found = self._walk.catalog.types.get(self.base_type(type_oid))
+        return type_oid in ELEMENT_OF_ARRAY if found is None else bool(found.element)
 
     def _param(self, node: Node, scope: Scope) -> Value:
         kind, number = int(node["paramkind"]), int(node["paramid"])
         if kind == _EXTERNAL and self._walk.parameters is not None:
             return parameter(self._walk.parameters, number)
         if kind == _EXTERNAL:
-            return Value(constants=frozenset((f"${number}",)))
+            return Value(constants=frozenset((Constant("", (number,)),)))
         if kind == _SUBLINK and self._sublink_columns and 1 <= number <= len(self._sublink_columns[-1]):
             return self._sublink_columns[-1][number - 1]
         if kind == _MULTI:
@@ -235,9 +238,9 @@ class Expressions:
             self._walk.predicates.use(derived(*arguments), UseKind.RANGE, "function")
         elif name in builtins.JSON_STEP and len(nodes) == 2:
             return at_path(arguments[0], constant_steps(nodes[1]), derived(*arguments))
-        elif node.get("funcformat") in (_EXPLICIT_CAST, _IMPLICIT_CAST) and arguments and not arguments[0].sources:
-            is_same = node["funcformat"] == _IMPLICIT_CAST
-            return arguments[0] if is_same else _of_unknown_text(arguments[0])
+        elif not any(value.sources for value in arguments):
+            is_cast = node.get("funcformat") == _IMPLICIT_CAST and arguments
+            return arguments[0] if is_cast else computed(name, arguments)
         elif name in builtins.KEEP_WHOLE and len(arguments) == 1:
             return weakened(arguments[0], Form.WHOLE)
         return derived(*arguments)
@@ -317,7 +320,7 @@ class Expressions:
 
     def _next_value(self, node: Node, scope: Scope) -> Value:
         self._walk.is_read_only = False
-        return NOTHING
+        return SERVER_CHOSEN
 
     def check_sort_clause(self, clause: Node) -> None:
         """The functions behind the operators of a SORTGROUPCLAUSE."""
@@ -381,7 +384,9 @@ class Expressions:
         """A cast by the text of the value: to text it is kept whole."""
         argument = self.value(node["arg"], scope)
         if not argument.sources:
-            return _of_unknown_text(argument)
+            # The text of an array may be any number of values.
+            is_one = not self._is_array(node["resulttype"])
+            return cast(f"{node['resulttype']}", argument) if is_one else NOTHING
         if self.base_type(node["resulttype"]) in SAME_TEXT:
             return weakened(argument, Form.WHOLE)
         self._walk.failures.note(argument)
@@ -432,7 +437,7 @@ class Expressions:
         values = [self.value(argument, scope) for argument in node["args"]]
         chosen = alternatives(values)
         with_null = len(values) > 1 and any(value.is_null for value in values)
-        return weakened(chosen, Form.WHOLE) if with_null else chosen
+        return _kept_whole(chosen) if with_null else chosen
 
     # Parts and wholes
 
@@ -491,6 +496,5 @@ class Expressions:
 _JSONB: Final = 3802
 
 
-def _of_unknown_text(value: Value) -> Value:
-    """A constant under something that may change how it is written."""
-    return Value(constants=None if value.constants is None else frozenset(), is_null=value.is_null)
+def _kept_whole(value: Value) -> Value:
+    return weakened(value, Form.WHOLE) if value.sources else value

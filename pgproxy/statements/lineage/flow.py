@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from pgproxy.statements.model import ColumnId, Form, Source, Use
+from pgproxy.statements.model import ColumnId, Constant, Form, Source, Use
 
 Sources = frozenset[Source]
 NO_SOURCES: Final[Sources] = frozenset()
@@ -21,8 +21,8 @@ class Value:
     """One expression's value."""
 
     sources: Sources = NO_SOURCES
-    constants: frozenset[str] | None = None
-    """Not None: it is one of some constants or parameters; those whose text is known, as text ("$1" a parameter)."""
+    constants: frozenset[Constant] | None = None
+    """Not None: it is one of these values that the client gives, or NULL, or one that the server chooses."""
     is_null: bool = False
     """The constant NULL."""
     fields: Mapping[int, Value] | None = None
@@ -39,6 +39,8 @@ class Value:
 NOTHING: Final = Value()
 """Nothing stored goes into it."""
 NULL: Final = Value(is_null=True, constants=frozenset())
+NO_ROWS: Final = Value(is_null=True)
+"""A column of which no row is known yet, while a recursive query is walked."""
 
 
 def column_value(column: ColumnId) -> Value:
@@ -80,7 +82,7 @@ def alternatives(values: Sequence[Value]) -> Value:
     if len(given) == 1 and len(values) == 1:
         return given[0]
     sources = joined_sources([value.sources for value in given])
-    constants: frozenset[str] | None = frozenset()
+    constants: frozenset[Constant] | None = frozenset()
     for value in given:
         constants = None if constants is None or value.constants is None else constants | value.constants
     if not sources:

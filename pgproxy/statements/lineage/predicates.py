@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from pgproxy.statements.lineage.entries import Scope
 from pgproxy.statements.lineage.flow import NOTHING, Value, derived
 from pgproxy.statements.lineage.refusals import refuse
-from pgproxy.statements.model import ColumnId, Form, Source, Use, UseKind
+from pgproxy.statements.model import ColumnId, Constant, Form, Source, Use, UseKind
 from pgproxy.statements.tree import Node
 
 if TYPE_CHECKING:
@@ -97,7 +97,7 @@ class Predicates:
         kind: UseKind,
         context: str,
         other: ColumnId | None = None,
-        constants: tuple[str, ...] = (),
+        constants: tuple[Constant, ...] = (),
     ) -> None:
         self._walk.uses.add(Use(source.column, kind, context, other, constants, source.json_path))
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from pgproxy.statements.lineage.entries import RELATION, CommonTable, Scope
-from pgproxy.statements.lineage.flow import NOTHING, NULL, Value, alternatives, derived
+from pgproxy.statements.lineage.flow import NO_ROWS, NOTHING, Value, alternatives, derived
 from pgproxy.statements.lineage.refusals import refuse
 from pgproxy.statements.lineage.types import expression_type
 from pgproxy.statements.model import ColumnId, UseKind, Write
@@ -179,10 +179,12 @@ class Queries:
         table.is_open = True
         recursive = bool(table.node["cterecursive"])
         if recursive:
-            table.columns = [NULL] * len(table.node.nodes("ctecolnames"))
+            table.columns = [NO_ROWS] * len(table.node.nodes("ctecolnames"))
         for _ in range(_ROUNDS):
             with self._walk.collecting_apart() as uses:
                 columns = [output.value for output in self.select(table.node["ctequery"], scope)]
+            if recursive:  # each round may make new values from the constants of the one before
+                columns = [value if value.sources or value.is_null else NOTHING for value in columns]
             done = not recursive or columns == table.columns
             table.columns, table.uses = columns, uses
             if done:
@@ -234,10 +236,11 @@ class Queries:
         assigned: dict[int, Value] = {}
         changes_rows = command != INSERT
         if command in (INSERT, UPDATE):
-            assigned = self._assign(scope, target, query.nodes("targetList"))
+            assigned = self._assign(scope, target, query.nodes("targetList"), changes_rows=command == UPDATE)
         elif command == MERGE:
             assigned = self._merge(scope, target)
         else:
+            walk.deleted.add(target)
             for entry in query.nodes("targetList"):
                 walk.expressions.value(entry["expr"], scope)
         conflict = query["onConflict"]
@@ -261,7 +264,7 @@ class Queries:
         self._walk.is_read_only = False
         return oid
 
-    def _assign(self, scope: Scope, target: int, entries: list[Node]) -> dict[int, Value]:
+    def _assign(self, scope: Scope, target: int, entries: list[Node], *, changes_rows: bool) -> dict[int, Value]:
         """The target's columns that get a value, with what goes into it."""
         walk = self._walk
         for entry in entries:
@@ -279,7 +282,8 @@ class Queries:
                 value = walk.expressions.value(entry["expr"], scope)
             known = assigned.get(attnum)
             assigned[attnum] = value if known is None else derived(known, value)
-            walk.writes.append(Write(ColumnId(target, attnum), value.sources, value.is_null))
+            origin = ColumnId(target, attnum)
+            walk.writes.append(Write(origin, value.sources, value.is_null, value.constants, changes_rows))
         return assigned
 
     def _merge(self, scope: Scope, target: int) -> dict[int, Value]:
@@ -288,7 +292,11 @@ class Queries:
             self._walk.expressions.value(entry["expr"], scope)
         for action in scope.query.nodes("mergeActionList"):
             self._walk.predicates.condition(action["qual"], scope, "where")
-            assigned = self._assign(scope, target, action.nodes("targetList"))
+            assigned = self._assign(
+                scope, target, action.nodes("targetList"), changes_rows=action["commandType"] == UPDATE
+            )
+            if action["commandType"] == DELETE:
+                self._walk.deleted.add(target)
             for attnum, value in assigned.items():
                 known = together.get(attnum)
                 together[attnum] = value if known is None else alternatives((known, value))
@@ -311,7 +319,7 @@ class Queries:
             scope.columns[conflict["exclRelIndex"]] = walk.entries.proposed_columns(columns)
         for entry in conflict.nodes("exclRelTlist"):
             walk.expressions.value(entry["expr"], scope)
-        updated = self._assign(scope, target, conflict.nodes("onConflictSet"))
+        updated = self._assign(scope, target, conflict.nodes("onConflictSet"), changes_rows=True)
         walk.predicates.condition(conflict["onConflictWhere"], scope, "conflict")
         together = dict(proposed)
         for attnum, value in updated.items():

@@ -42,12 +42,14 @@ def trace(tree: Node, catalog: Catalog, bodies: Bodies = NO_BODIES) -> Lineage:
                 traced.type_oid,
                 traced.value.sources,
                 traced.origin,
+                traced.value.constants,
             )
             for traced in outputs
         ),
         uses=frozenset(walk.uses),
         writes=tuple(walk.writes),
         written_relations=frozenset(walk.written),
+        deleted_relations=frozenset(walk.deleted),
         relations=frozenset(walk.relations),
         functions=named.functions.union(bodies),
         opaque=tuple(walk.opaque),

@@ -41,6 +41,7 @@ class Walk:
         self.writes: list[Write] = []
         self.relations: set[int] = set()
         self.written: set[int] = set()
+        self.deleted: set[int] = set()
         self.effects: list[Effect] = []
         self.denied_functions: dict[str, None] = {}
         self.opaque: dict[str, None] = {}

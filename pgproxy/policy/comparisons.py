@@ -1,0 +1,65 @@
+"""What a statement compares masked columns with, as far as the client gives it: what probes are counted from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from pgproxy.policy.carrying import Carried, Carrying
+from pgproxy.statements.model import ColumnId, Constant, Form, Lineage, Source, UseKind, Write
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Constants that the client compares with, or writes into, one masked column."""
+
+    column: str
+    """"schema.table.column"; of an inheritance tree its root's, for a value looked for in each part is one value."""
+    constants: tuple[Constant, ...]
+    is_limited_by_default: bool
+    """Not where `predicates: allow` holds: there a range says more."""
+
+
+def comparisons(lineage: Lineage, carrying: Carrying) -> tuple[Comparison, ...]:
+    """In a stable order. Raises NotUnderstood."""
+    found: set[Comparison] = set()
+    for use in lineage.uses:
+        if use.kind is UseKind.LITERAL and use.constants:
+            for one in carrying.of_source(Source(use.column, Form.COPY, use.json_path)):
+                found.update(_comparison(one, use.constants, carrying))
+    for write in lineage.writes:
+        if write.constants:
+            constants = tuple(sorted(write.constants))
+            for one in tested_by(write, carrying):
+                found.update(_comparison(one, constants, carrying))
+    return tuple(sorted(found, key=lambda one: (one.column, one.constants)))
+
+
+def counted_rows(lineage: Lineage, carrying: Carrying) -> tuple[Comparison, ...]:
+    """The masked columns that each row of a COPY FROM puts a value into; without constants. Raises NotUnderstood."""
+    found: set[Comparison] = set()
+    for write in lineage.writes:
+        for one in tested_by(write, carrying) if write.comes_in_rows else ():
+            found.update(_comparison(one, (), carrying))
+    return tuple(sorted(found, key=lambda one: one.column))
+
+
+def tested_by(write: Write, carrying: Carrying) -> Iterator[Carried]:
+    """The masked columns of which success of the write may tell whether the written value is there.
+
+    The written column itself: a unique constraint, or a join with another column of the same mask, would tell. And of
+    a foreign key the other side.
+    """
+    yield from _masked(write.target, carrying)
+    for kind, column in carrying.tested_with(write.target):
+        if kind == "f" and column != write.target:
+            yield from _masked(column, carrying)
+
+
+def _masked(column: ColumnId, carrying: Carrying) -> Iterator[Carried]:
+    return (one for one in carrying.of_source(Source(column, Form.COPY)) if one.mask is not None)
+
+
+def _comparison(one: Carried, constants: tuple[Constant, ...], carrying: Carrying) -> Iterator[Comparison]:
+    if one.mask is not None and not one.is_outside_masked_paths:
+        yield Comparison(carrying.root_name(one.column), constants, one.mask.predicates != "allow")
