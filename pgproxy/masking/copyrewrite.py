@@ -67,9 +67,12 @@ class _LineRewriter:
         self._carry = b""
 
     def feed(self, data: bytes) -> bytes:
-        if self._carry:
-            data = self._carry + data
-        rows, out, start, size = self._rows, [], 0, len(data)
+        rows = self._rows
+        if not self._carry and not self._is_header and rows.end(data, 0) == len(data):
+            return self._rewritten(data[:-1]) + b"\n"  # one row, as servers send them
+        data = self._carry + data
+        out: list[bytes] = []
+        start, size = 0, len(data)
         while start < size:
             end = rows.end(data, start)
             if end < 0:
@@ -78,14 +81,16 @@ class _LineRewriter:
                 self._is_header = False
                 out.append(data[start:end])
             else:
-                try:
-                    out.append(rows.rewritten(data[start : end - 1]))
-                except ValueError:
-                    raise _malformed() from None
-                out.append(b"\n")
+                out += (self._rewritten(data[start : end - 1]), b"\n")
             start = end
         self._carry = _bounded(data[start:])
         return b"".join(out)
+
+    def _rewritten(self, row: bytes) -> bytes:
+        try:
+            return self._rows.rewritten(row)
+        except ValueError:
+            raise _malformed() from None
 
     def finish(self) -> None:
         if self._carry:

@@ -7,6 +7,7 @@ into a query.
 
 from __future__ import annotations
 
+from struct import Struct
 from typing import Self
 
 from pgproxy.errors import NotUnderstood, UpstreamUnreachable
@@ -14,10 +15,12 @@ from pgproxy.masking.copyrewrite import CopyRewriter, copy_rewriter
 from pgproxy.masking.plan import MaskPlan
 from pgproxy.session.understanding import Understanding
 from pgproxy.statements.tree import are_equal, read_tree
-from pgproxy.wire import writer
 from pgproxy.wire.copying import CopyOutResponse
 from pgproxy.wire.copyrows import CopyFormat
 from pgproxy.wire.framing import HEADER_BYTES, Run
+
+_read_length = Struct("!I").unpack_from
+_write_header = Struct("!cI").pack
 
 
 class CopyOut:
@@ -75,11 +78,15 @@ class CopyOut:
             raise UpstreamUnreachable("the server sent rows of a COPY that has not begun")
         if self._rewriter is None:
             return run.data
+        data, feed = run.data, self._rewriter.feed
         out: list[bytes] = []
-        for frame in run.frames():
-            rows = self._rewriter.feed(frame.data[HEADER_BYTES:])
+        at = 0
+        for _ in range(run.count):
+            end = at + 1 + _read_length(data, at + 1)[0]
+            rows = feed(data[at + HEADER_BYTES : end])
             if rows:
-                out.append(writer.message(b"d", rows))
+                out += (_write_header(b"d", 4 + len(rows)), rows)
+            at = end
         return b"".join(out)
 
     def end(self) -> None:
