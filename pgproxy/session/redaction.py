@@ -38,6 +38,9 @@ HARMLESS_ROUTINES = frozenset(
         "PreventInTransactionBlock",
         "ProcessInterrupts",
         "aclcheck_error",
+        "BeginCopyTo",
+        "CopyGetAttnums",
+        "ProcessCopyOptions",
     )
 )
 """Routines of the server whose errors and notices name objects and no values: "does not exist, skipping", "permission

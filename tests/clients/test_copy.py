@@ -452,6 +452,24 @@ def test_copy_in_puts_no_values_of_ones_own_under_a_temporary_mask(place: Place,
             copy.write(b"9\n")
 
 
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "COPY directory TO STDOUT",
+        "COPY users (id, id) TO STDOUT",
+        "COPY users (id) TO STDOUT (FORMAT csv, FORCE_QUOTE (name))",
+        "COPY users TO STDOUT (DELIMITER 'a')",
+    ],
+)
+def test_the_servers_own_words_say_what_copy_cannot(place: Place, statement: str) -> None:
+    told = []
+    for dsn in (place.masked, place.seen):
+        with psycopg.connect(dsn) as connection, pytest.raises(psycopg.Error) as failed:
+            connection.execute(statement.encode())
+        told.append(str(failed.value))
+    assert told[0] == told[1]
+
+
 CONDITIONS = """
 masks:
   public.users: {name: redact, phone: {constant: x, predicates: deny}, age: {round: 100, predicates: deny}}
