@@ -26,6 +26,7 @@ from pgproxy.policy.matching import Masked, Pins
 from pgproxy.policy.subject import is_transparent, subject_of
 from pgproxy.session.admission import admit, has_masks
 from pgproxy.session.context import SessionContext
+from pgproxy.session.known_trees import Readings
 from pgproxy.session.notices import is_tree, tree_text
 from pgproxy.session.opening import ANALYSIS_SETTINGS
 from pgproxy.session.questions import about_creation_schema
@@ -61,6 +62,7 @@ class Explainer:
     def __init__(self, upstream: Upstream, role: Credentials, context: SessionContext) -> None:
         self._upstream, self._role, self._context = upstream, role, context
         self._identity, self._rules, self._catalog = context.identity, context.rules(), context.catalog()
+        self._readings = Readings()
         self._session: UpstreamSession | None = None
 
     async def __aenter__(self) -> Explainer:
@@ -157,7 +159,7 @@ class Explainer:
             + query.Parse(STATEMENT, raw.text, ()).encode()
             + query.Describe("S", STATEMENT).encode()
         )
-        announcement = announced(trees, types, row, self._catalog.server_version)
+        announcement = announced(trees, types, row, self._catalog.server_version, self._readings)
         while True:
             named = announcement.needed
             arguments = tuple(map(array, (named.relations, named.functions, named.operators, named.types)))

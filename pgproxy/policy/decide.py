@@ -89,6 +89,19 @@ def decide(
     )
 
 
+def compares_masked(lineage: Lineage, masked: Masked) -> bool:
+    """Whether a masked column decides rows or is written: then constants may be guesses at its values.
+
+    Raises:
+        NotUnderstood (42501): as `decide`.
+    """
+    carrying = Carrying(masked, lineage.materialized)
+    columns = {use.column for use in lineage.uses}.union(write.target for write in lineage.writes)
+    return any(
+        carried.mask is not None for column in columns for carried in carrying.of_source(Source(column, Form.COPY))
+    )
+
+
 def decide_utility(raw: RawStatement, facts: Facts, identity: Identity, rules: Rules) -> Decision:
     """Decide a statement that has no tree, by what its text says. What the grammar refuses is refused under masks."""
     subject = subject_of(identity, rules)

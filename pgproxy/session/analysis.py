@@ -8,12 +8,14 @@ The steps themselves are `understanding`'s, which is pure; here is when each hap
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from pgproxy.catalog.decoding import read_document
 from pgproxy.catalog.model import Catalog, Function
 from pgproxy.catalog.versions import Objects, Snapshot, fingerprint
 from pgproxy.errors import ChangedMeanwhile, NotUnderstood, ProxyError
 from pgproxy.session.admission import admit_by_text, has_masks
+from pgproxy.session.memory import Asked
 from pgproxy.session.pending import Pending, Request
 from pgproxy.session.phases import Phase
 from pgproxy.session.prepared import RESERVED_PREFIX, Verdict, Watched
@@ -21,7 +23,7 @@ from pgproxy.session.questions import Versions, about_body, about_catalog, about
 from pgproxy.session.reading import unread, with_body
 from pgproxy.session.refusing import refuse_parsed
 from pgproxy.session.state import Gate, SessionState
-from pgproxy.session.understanding import announced, check_origins, decision_for, understand
+from pgproxy.session.understanding import announced, check_origins, decision_for, needs_constants, understand
 from pgproxy.statements.model import RawStatement, Reached
 from pgproxy.wire import query, results
 
@@ -112,7 +114,13 @@ class Analysis:
     def _described(self, gate: Gate) -> None:
         catalog = self._state.context.catalog()
         try:
-            gate.announcement = announced(gate.trees, gate.parameter_types, gate.row, catalog.server_version)
+            gate.announcement = announced(
+                gate.trees,
+                gate.parameter_types,
+                gate.row,
+                catalog.server_version,
+                self._state.memory.shared.readings,
+            )
         except ProxyError as error:
             self._decide_by_text(gate, error)
             return
@@ -216,26 +224,45 @@ class Analysis:
         """Over the catalog that the statement's own transaction sees."""
         assert gate.announcement is not None
         state, context = self._state, self._state.context
-        rules = context.rules()
-        try:
-            understanding = understand(
-                gate.raw, gate.announcement, gate.parameter_types, gate.row, catalog, state.temporary
-            )
-        except ProxyError as error:
-            self._decide_by_text(gate, error)
-            return
-        try:
-            pins = context.pins.having_seen(understanding.stored_relations, understanding.catalog, rules)
-            decision = decision_for(understanding, context.identity, rules, pins)
-            if understanding.row is not None:
-                check_origins(decision, understanding.row, understanding, context.identity, rules, pins)
-        except ProxyError as error:
-            refuse_parsed(state, gate.name, error)
-            return
+        rules, remembered = context.rules(), state.memory.shared.verdicts
+        asked = Asked(
+            gate.raw,
+            gate.announcement,
+            gate.parameter_types,
+            gate.row,
+            snapshot.fingerprint if snapshot is not None else "",
+            context.identity,
+            rules.version,
+            context.pins.under(rules),
+        )
+        # What stands for a COPY, calls functions whose bodies were read, or reaches temporary tables is nobody else's.
+        is_ordinary = not (gate.raw.is_made or gate.raw.feeds or gate.announcement.tried)
+        is_ordinary = is_ordinary and (snapshot is None or snapshot.lasting() == snapshot.objects)
+        verdict = remembered.find(asked) if is_ordinary else None
+        if verdict is None:
+            try:
+                understanding = understand(
+                    gate.raw, gate.announcement, gate.parameter_types, gate.row, catalog, state.temporary
+                )
+            except ProxyError as error:
+                self._decide_by_text(gate, error)
+                return
+            try:
+                pins = context.pins.having_seen(understanding.stored_relations, understanding.catalog, rules)
+                decision = decision_for(understanding, context.identity, rules, pins)
+                if understanding.row is not None:
+                    check_origins(decision, understanding.row, understanding, context.identity, rules, pins)
+                is_bound = needs_constants(understanding, context.identity, rules, pins)
+            except ProxyError as error:
+                refuse_parsed(state, gate.name, error)
+                return
+            watched = Watched.of(snapshot, gate.announcement.reached) if snapshot is not None else None
+            row, types = understanding.row, gate.parameter_types
+            verdict = Verdict(gate.raw, decision, rules.version, understanding, row, types, watched)
+            if is_ordinary:
+                remembered.keep(replace(asked, pins=pins), verdict.without_session(), needs_constants=is_bound)
         state.gate = None
-        watched = Watched.of(snapshot, gate.announcement.reached) if snapshot is not None else None
-        row, types = understanding.row, gate.parameter_types
-        gate.resume(Verdict(gate.raw, decision, rules.version, understanding, row, types, watched))
+        gate.resume(verdict)
 
     def _decide_by_text(self, gate: Gate, error: ProxyError) -> None:
         """What could not be understood is refused under masks; without any, only what the text says can refuse it."""

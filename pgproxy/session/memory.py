@@ -1,53 +1,94 @@
-"""What the sessions of one database remember of the catalog, so that most statements need no catalog query.
+"""What the sessions of one database remember, so that most statements need no catalog query and no analysis.
 
-Nothing here is believed as it is: a session first compares the versions of what it takes from here with those that its
-own transaction sees. So what one transaction alone sees does no harm here, but it would help nobody: it stays with
-its session. Bounded; the least recently used goes first.
+Nothing of the catalog is believed as it is: a session first compares the versions of what it takes from here with those
+that its own transaction sees, and a verdict is found by these versions. So what one transaction alone sees does no harm
+here, but it would help nobody: it stays with its session. Bounded; the least recently used goes first.
 """
 
 from __future__ import annotations
 
-import re
-from collections import OrderedDict
-from typing import Final, Generic, TypeVar
+from dataclasses import dataclass, replace
+from typing import Final
 
 from pgproxy.catalog.versions import Objects, Snapshot
-from pgproxy.statements.model import Reached
-
-K = TypeVar("K")
-V = TypeVar("V")
+from pgproxy.login.identity import Identity
+from pgproxy.policy.matching import Pins
+from pgproxy.session.known_trees import LARGEST_BYTES, Readings
+from pgproxy.session.prepared import Verdict
+from pgproxy.session.recent import Recent
+from pgproxy.session.understanding import Announced
+from pgproxy.statements.facts import text_shape
+from pgproxy.statements.model import RawStatement, Reached
+from pgproxy.wire.results import RowDescription
 
 SHARED_SNAPSHOTS: Final = 1024
 OWN_SNAPSHOTS: Final = 32
+VERDICTS: Final = 1024
+LARGEST_CHARACTERS: Final = 64 * 1024
+"""Of the text of a statement whose verdict is remembered."""
+WAYS: Final = 8
+"""How many verdicts of one shape are remembered, which differ by constants that decide."""
 GUESSES: Final = 4096
 GUESSED_CHARACTERS: Final = 4096
-_CONSTANTS: Final = re.compile(r"'[^']*'|\b[0-9.]+\b")
 
 
-class Recent(Generic[K, V]):
-    """A mapping of the entries used last."""
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """All that a verdict depends on."""
 
-    def __init__(self, limit: int) -> None:
-        self._limit = limit
-        self._entries: OrderedDict[K, V] = OrderedDict()
+    raw: RawStatement
+    announcement: Announced
+    parameter_types: tuple[int, ...]
+    row: RowDescription | None
+    fingerprint: str
+    """Of the snapshot; "" where all that is reached is built in."""
+    identity: Identity
+    rules_version: str
+    pins: Pins
 
-    def get(self, key: K) -> V | None:
-        found = self._entries.get(key)
-        if found is not None:
-            self._entries.move_to_end(key)
-        return found
+    @property
+    def conditions(self) -> tuple[object, ...]:
+        """What must be the same also for statements that differ in constants."""
+        return self.parameter_types, self.row, self.fingerprint, self.identity, self.rules_version
 
-    def keep(self, key: K, value: V) -> None:
-        self._entries[key] = value
-        self._entries.move_to_end(key)
-        while len(self._entries) > self._limit:
-            self._entries.popitem(last=False)
 
-    def drop(self, key: K) -> None:
-        self._entries.pop(key, None)
+class Verdicts:
+    """Verdicts by statement, and by shape where no constant of the statement matters. Denials are not kept."""
 
-    def __len__(self) -> int:
-        return len(self._entries)
+    def __init__(self) -> None:
+        self._by_text: Recent[tuple[object, ...], tuple[Pins, Verdict]] = Recent(VERDICTS)
+        self._by_shape: Recent[tuple[object, ...], tuple[tuple[Pins, Verdict], ...]] = Recent(VERDICTS)
+
+    def find(self, asked: Asked) -> Verdict | None:
+        conditions, reading = asked.conditions, asked.announcement.reading
+        by_text = self._by_text.get((asked.raw, reading.digest, conditions))
+        if by_text is not None and by_text[0] is asked.pins:
+            return by_text[1]
+        for pins, verdict in self._by_shape.get((reading.shape.digest, conditions)) or ():
+            understanding, constants = verdict.understanding, reading.shape.constants
+            assert understanding is not None
+            if pins is asked.pins and all(constants[number] == datum for number, datum in understanding.deciding):
+                own = understanding.like(asked.raw, asked.announcement)
+                if own is not None:
+                    found = replace(verdict, raw=asked.raw, understanding=own)
+                    self._by_text.keep((asked.raw, reading.digest, conditions), (pins, found))
+                    return found
+        return None
+
+    def keep(self, asked: Asked, verdict: Verdict, *, needs_constants: bool) -> None:
+        """Remember what was decided.
+
+        Args:
+            needs_constants: the verdict holds for these constants alone.
+        """
+        if len(asked.raw.text) > LARGEST_CHARACTERS or len(asked.announcement.text) > LARGEST_BYTES:
+            return
+        conditions, reading = asked.conditions, asked.announcement.reading
+        kept = (asked.pins, verdict)
+        self._by_text.keep((asked.raw, reading.digest, conditions), kept)
+        if not needs_constants:
+            known = self._by_shape.get((reading.shape.digest, conditions)) or ()
+            self._by_shape.keep((reading.shape.digest, conditions), (kept, *known[: WAYS - 1]))
 
 
 class AnalysisMemory:
@@ -56,15 +97,17 @@ class AnalysisMemory:
     def __init__(self) -> None:
         self.snapshots: Recent[Reached, Snapshot] = Recent(SHARED_SNAPSHOTS)
         """What is reached → the catalog's rows for it."""
+        self.readings = Readings()
+        self.verdicts = Verdicts()
         self._guesses: Recent[str, Objects] = Recent(GUESSES)
 
     def guess(self, text: str) -> Objects | None:
         """What a statement like this reached the last time: asked for together with its Parse."""
-        return self._guesses.get(_shape(text)) if len(text) <= GUESSED_CHARACTERS else None
+        return self._guesses.get(text_shape(text)) if len(text) <= GUESSED_CHARACTERS else None
 
     def note(self, text: str, objects: Objects) -> None:
         if len(text) <= GUESSED_CHARACTERS:
-            self._guesses.keep(_shape(text), objects)
+            self._guesses.keep(text_shape(text), objects)
 
 
 class SessionMemory:
@@ -88,8 +131,3 @@ class SessionMemory:
             self.shared.snapshots.keep(reached, snapshot)
         else:
             self._own.keep(reached, snapshot)
-
-
-def _shape(text: str) -> str:
-    """The text without most of its constants: good enough to guess by."""
-    return _CONSTANTS.sub("?", text)

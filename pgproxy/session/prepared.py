@@ -139,6 +139,11 @@ class Verdict:
     def may_return_rows(self) -> bool:
         return self.row is not None if self.is_analysed else self.passes_rows
 
+    def without_session(self) -> Verdict:
+        """For other sessions too: it reaches no temporary relation."""
+        understanding = self.understanding
+        return self if understanding is None else replace(self, understanding=replace(understanding, temporary={}))
+
     def under(self, rules: Rules, identity: Identity, pins: Pins) -> Verdict:
         """The same statement under the rules of this moment.
 
@@ -147,8 +152,10 @@ class Verdict:
         """
         if self.raw is None or self.rules_version == rules.version:
             return self
-        if self.understanding is not None:
-            decision = decision_for(self.understanding, identity, rules, pins)
+        understanding = self.understanding
+        if understanding is not None:
+            understanding = understanding.own(self.parameter_types, self.row)
+            decision = decision_for(understanding, identity, rules, pins)
         else:
             decision = decision_for_utility(self.raw, identity, rules)
             is_show = self.raw.handling is Handling.SHOW
@@ -158,7 +165,7 @@ class Verdict:
                     detail="rule builtin.rules_changed",
                     hint="Prepare it again.",
                 )
-        return replace(self, decision=decision, rules_version=rules.version, plans={})
+        return replace(self, decision=decision, rules_version=rules.version, understanding=understanding, plans={})
 
     def plan(
         self, result_formats: tuple[int, ...], keys: MaskingKeys, parameters: Mapping[str, str]

@@ -15,16 +15,18 @@ from pgproxy.errors import ApprovalRequired, NotUnderstood, StatementDenied
 from pgproxy.login.identity import Identity
 from pgproxy.masking.keys import MaskingKeys
 from pgproxy.masking.plan import MaskPlan, plan_masks
-from pgproxy.policy.decide import decide, decide_utility
+from pgproxy.policy.decide import compares_masked, decide, decide_utility
 from pgproxy.policy.decision import Action, Decision
 from pgproxy.policy.making import decide_making, fed_masks
 from pgproxy.policy.matching import ColumnMask, Masked, Pins, Temporary
 from pgproxy.policy.rules import Rules
 from pgproxy.policy.subject import subject_of
+from pgproxy.session.known_trees import Reading, Readings
 from pgproxy.statements.agreement import agree
 from pgproxy.statements.copied import as_copied, with_null_tests
-from pgproxy.statements.facts import read_facts
+from pgproxy.statements.facts import facts_of_like, read_facts
 from pgproxy.statements.lineage import Bodies, trace
+from pgproxy.statements.lineage.constants import deciding_constants
 from pgproxy.statements.model import Facts, Handling, Lineage, RawStatement, Reached, Target
 from pgproxy.statements.tree import Node, reached, read_tree
 from pgproxy.wire.results import RowDescription
@@ -32,18 +34,30 @@ from pgproxy.wire.results import RowDescription
 
 @dataclass(frozen=True, slots=True)
 class Announced:
-    """A tree that was read, and what the catalog must know before it can be traced."""
+    """The server's tree of a statement, and what the catalog must know before it can be traced."""
 
-    tree: Node
+    text: bytes
+    version: int
+    """Of the server."""
+    reading: Reading
     reached: Reached
+    """What the tree, the parameters and the row description name."""
+    known_tree: Node | None = None
+    """If it had to be read already."""
     bodies: Bodies = field(default_factory=dict)
     """Of the SQL functions that it reaches (`reading`)."""
     tried: frozenset[int] = frozenset()
     """Functions whose bodies were asked for."""
 
+    def tree(self) -> Node:
+        """Raises NotUnderstood."""
+        return self.known_tree or read_tree(self.text, self.version)
+
     @property
     def needed(self) -> Reached:
         """What the tree and the bodies name."""
+        if not self.bodies:
+            return self.reached
         named = [self.reached, *(reached(tree) for body in self.bodies.values() for tree in body)]
         return Reached(*(frozenset().union(*(getattr(one, part) for one in named)) for part in Reached.__slots__))
 
@@ -69,6 +83,7 @@ class Understanding:
     raw: RawStatement
     facts: Facts
     lineage: Lineage
+    """Where it is `borrowed`, constants in it are another statement's; no masked column meets any of them."""
     catalog: Catalog
     tree: Node | None = None
     """For what is inside a COPY, whose tree the server announces once more."""
@@ -76,6 +91,25 @@ class Understanding:
     """Of its result; None where it returns no rows."""
     temporary: Temporary = field(default_factory=dict, compare=False)
     """The session's own, which only grows: what its temporary relations carry."""
+    deciding: tuple[tuple[int, bytes], ...] = ()
+    """The constants that its lineage depends on: (number in `Shape.constants`, bytes)."""
+    borrowed: Announced | None = None
+    """It was made for a statement that differs in constants alone; this is the tree of this one."""
+
+    def own(self, parameter_types: Sequence[int], row: RowDescription | None) -> Understanding:
+        """With this statement's own constants, for rules under which they may matter.
+
+        Raises:
+            NotUnderstood, StatementDenied: as `understand`.
+        """
+        if self.borrowed is None:
+            return self
+        return understand(self.raw, self.borrowed, parameter_types, row, self.catalog, self.temporary)
+
+    def like(self, raw: RawStatement, announcement: Announced) -> Understanding | None:
+        """This, for a statement whose tree differs in constants alone; None where its text says more than that."""
+        facts = facts_of_like(raw, self.raw, self.facts)
+        return None if facts is None else replace(self, raw=raw, facts=facts, borrowed=announcement)
 
     @property
     def stored_relations(self) -> list[Relation]:
@@ -85,7 +119,11 @@ class Understanding:
 
 
 def announced(
-    trees: Sequence[bytes], parameter_types: Sequence[int], row: RowDescription | None, version: int
+    trees: Sequence[bytes],
+    parameter_types: Sequence[int],
+    row: RowDescription | None,
+    version: int,
+    readings: Readings,
 ) -> Announced:
     """Read the one tree that Parse announced.
 
@@ -99,12 +137,12 @@ def announced(
             detail=f"rule builtin.tree: {len(trees)} trees",
             hint="Send the statement alone; types whose checks run code cannot be used here.",
         )
-    tree = read_tree(trees[0], version)
-    named = reached(tree)
+    reading, tree = readings.read(trees[0], version)
+    named = reading.reached
     fields = row.fields if row is not None else ()
     types = named.types.union(parameter_types, (field.type_oid for field in fields)) - {0}
     relations = named.relations.union(field.table_oid for field in fields) - {0}
-    return Announced(tree, replace(named, types=types, relations=relations))
+    return Announced(trees[0], version, reading, replace(named, types=types, relations=relations), tree)
 
 
 def understand(
@@ -128,7 +166,8 @@ def understand(
                 detail=f"rule builtin.parameter_type: {parameter.name if parameter else oid}",
                 hint="Send the parameter as text or another built-in type.",
             )
-    lineage = trace(announcement.tree, catalog, announcement.bodies)
+    tree = announcement.tree()
+    lineage = trace(tree, catalog, announcement.bodies)
     facts = read_facts(raw)
     agree(raw, facts, lineage, catalog)
     outputs = len(row.fields) if row is not None else 0
@@ -138,13 +177,14 @@ def understand(
             detail=f"rule builtin.agreement: {len(lineage.outputs)} outputs traced, {outputs} described",
         )
     if raw.is_made:
-        copied = as_copied(raw, announcement.tree, lineage, catalog)
+        copied = as_copied(raw, tree, lineage, catalog)
         lineage = copied.lineage
         if row is not None:
             row = replace(row, fields=tuple(row.fields[at] for at in copied.outputs)) if copied.outputs else None
     lineage = with_null_tests(raw, lineage)
-    tree = announcement.tree if raw.feeds is not None else None
-    return Understanding(raw, facts, lineage, catalog, tree, row, {} if temporary is None else temporary)
+    kept = tree if raw.feeds is not None else None
+    carried: Temporary = {} if temporary is None else temporary
+    return Understanding(raw, facts, lineage, catalog, kept, row, carried, deciding_constants(tree))
 
 
 def decision_for(understanding: Understanding, identity: Identity, rules: Rules, pins: Pins) -> Decision:
@@ -181,6 +221,12 @@ def decision_for_utility(raw: RawStatement, identity: Identity, rules: Rules) ->
         return Decision(Action.ALLOW)
     facts = read_facts(raw) if raw.text else Facts(raw.statement_class)
     return enforced(decide_utility(raw, facts, identity, rules))
+
+
+def needs_constants(understanding: Understanding, identity: Identity, rules: Rules, pins: Pins) -> bool:
+    """Whether a masked column meets what the client gives: then another constant is another question."""
+    subject = subject_of(identity, rules)
+    return bool(subject.masks) and compares_masked(understanding.lineage, Masked(subject, understanding.catalog, pins))
 
 
 def enforced(decision: Decision) -> Decision:

@@ -8,8 +8,9 @@ place that imports sqlglot; nothing sqlglot says or raises gets out.
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from sqlglot import exp
@@ -38,6 +39,7 @@ _KINDS: dict[StatementClass, tuple[type[exp.Expression], ...]] = {
 }
 
 _MAX_NAME_BYTES = 63
+_CONSTANTS = re.compile(r"'[^']*'|\b[0-9.]+\b")
 
 
 class _OutOfSteps(Exception):
@@ -92,6 +94,29 @@ def read_facts(raw: RawStatement) -> Facts:
         classes=_classes(raw, grammar),
         moves_tables=raw.moves_tables,
     )
+
+
+def facts_of_like(raw: RawStatement, like: RawStatement, facts: Facts) -> Facts | None:
+    """The facts of a statement whose analysed tree differs from that of another in constants alone.
+
+    A query's are the other's if text and grammar read the same in both; what changes rows is read anew. None: they
+    differ, though they mean the same to the server, and the witness has to be heard again.
+    """
+    if replace(raw, text="", character_offset=0) != replace(like, text="", character_offset=0):
+        return None
+    if text_shape(raw.text) != text_shape(like.text):
+        return None
+    if grammar_facts(raw).without_places() != grammar_facts(like).without_places():
+        return None
+    if facts.classes == {StatementClass.SELECT}:
+        return replace(facts, reason=leading_reason(raw.text))
+    own = read_facts(raw)
+    return own if replace(own, reason=facts.reason) == facts else None
+
+
+def text_shape(text: str) -> str:
+    """The text with most of its constants left out: plain strings and numbers."""
+    return _CONSTANTS.sub("?", text)
 
 
 def read_witness(raw: RawStatement) -> Witness | None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import lru_cache
 
 from pgproxy.statements.grammar_copy import COPIES, with_copied
 from pgproxy.statements.grammar_facts import GrammarFacts, check_identifiers, grammar_facts
@@ -15,6 +16,8 @@ from pgproxy.statements.grammar_inside import WITH_PARTS, with_parts
 from pgproxy.statements.grammar_kinds import Kind, kind_of
 from pgproxy.statements.grammar_parser import MAX_STATEMENT_BYTES, SyntaxProblem, encoded, parse_tree
 from pgproxy.statements.model import Handling, RawStatement
+
+_REMEMBERED_CHARACTERS = 16 * 1024
 
 __all__ = [
     "MAX_STATEMENT_BYTES",
@@ -36,6 +39,10 @@ def split(sql: str, max_bytes: int = MAX_STATEMENT_BYTES) -> tuple[RawStatement,
         TooManyBytes (54000): longer than `max_bytes` in UTF-8.
         NotUnderstood (42501): nested too deeply to be read.
     """
+    return _remembered(sql, max_bytes) if len(sql) <= _REMEMBERED_CHARACTERS else _split(sql, max_bytes)
+
+
+def _split(sql: str, max_bytes: int) -> tuple[RawStatement, ...]:
     source = encoded(sql, max_bytes)
     statements = parse_tree(sql, source).stmts
     if not statements:
@@ -80,6 +87,9 @@ def split(sql: str, max_bytes: int = MAX_STATEMENT_BYTES) -> tuple[RawStatement,
 def _asked(kind: Kind) -> RawStatement:
     """The query that is analysed in a definition's stead, of the definition's class: rules speak of that."""
     return RawStatement(kind.question, 0, kind.statement_class, Handling.ANALYSE, "SelectStmt", moves_tables=kind.moves)
+
+
+_remembered = lru_cache(maxsize=512)(_split)
 
 
 def _start_of(source: bytes, previous_end: int, location: int) -> int:

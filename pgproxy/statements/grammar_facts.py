@@ -10,7 +10,7 @@ from __future__ import annotations
 import unicodedata
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -94,6 +94,13 @@ class GrammarFacts:
     """No UPDATE or DELETE within lacks a WHERE that is more than constant or true by form."""
     unsafe_name: str = ""
     """Why a name in the text could be misread in the server's printed tree; "" where none could."""
+
+    def without_places(self) -> GrammarFacts:
+        """The same wherever the names stand in the text."""
+        relations, references, columns = (
+            tuple(Name(0, one.parts) for one in names) for names in (self.relations, self.cte_references, self.columns)
+        )
+        return replace(self, relations=relations, cte_references=references, columns=columns)
 
 
 def grammar_facts(raw: RawStatement) -> GrammarFacts:

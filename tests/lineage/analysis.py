@@ -6,11 +6,11 @@ from collections.abc import Iterable
 
 from pgproxy.catalog.model import FIRST_NORMAL_OID, Catalog
 from pgproxy.errors import ProxyError
+from pgproxy.session.known_trees import Readings
 from pgproxy.session.reading import unread, with_body
-from pgproxy.session.understanding import Announced
+from pgproxy.session.understanding import announced
 from pgproxy.statements.lineage import trace
 from pgproxy.statements.model import ColumnId, Lineage, Source
-from pgproxy.statements.tree import reached, read_tree
 from tests.tree.announcing import Announcer
 
 _SYSTEM = {0: "*", -6: "tableoid"}
@@ -26,17 +26,17 @@ class Analysis:
 
     def lineage(self, statement: str) -> Lineage:
         """Raises what the analysis raises, and `Rejected` where the server does not accept the statement."""
-        tree = read_tree(self.announcer.tree(statement), self.announcer.version)
-        announced = Announced(tree, reached(tree))
+        text = self.announcer.tree(statement)
+        announcement = announced([text], (), None, self.announcer.version, Readings())
         while True:
-            self.catalog = self.announcer.catalog(announced.needed)
+            self.catalog = self.announcer.catalog(announcement.needed)
             own = [oid for oid in self.catalog.functions if oid >= FIRST_NORMAL_OID]
-            functions = unread(announced, self.catalog, own)
+            functions = unread(announcement, self.catalog, own)
             if not functions:
-                return trace(tree, self.catalog, announced.bodies)
+                return trace(announcement.tree(), self.catalog, announcement.bodies)
             for function in functions:
                 trees = self.announcer.body(function)
-                announced = with_body(announced, function, trees, self.announcer.version)
+                announcement = with_body(announcement, function, trees, self.announcer.version)
 
     def name(self, column: ColumnId) -> str:
         """ "users.ssn", the schema named if it is not public; "users.*" for the whole row."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from typing import Final
+from typing import Any, Final
 
 from pgproxy.statements.tree import Node
 
@@ -112,3 +112,37 @@ def _decoded(data: bytes) -> str | None:
         return data.decode()
     except UnicodeDecodeError:
         return None
+
+
+def deciding_text(node: Node) -> str | None:
+    """As `constant_text`, where the lineage depends on it: another constant may give another lineage."""
+    node.fields[_DECIDES] = True
+    return constant_text(node)
+
+
+def deciding_texts(node: Node) -> list[str] | None:
+    """As `constant_texts`, in the same way."""
+    node.fields[_DECIDES] = True
+    return constant_texts(node)
+
+
+def deciding_constants(tree: Node) -> tuple[tuple[int, bytes], ...]:
+    """Which constants decided when this tree was traced: (number, datum), numbered as `tree.shape` does."""
+    found: list[tuple[int, bytes]] = []
+    number = 0
+    pending: list[Any] = [tree]
+    while pending:
+        value = pending.pop()
+        if isinstance(value, list):
+            pending.extend(reversed(value))
+        elif isinstance(value, Node):
+            if value.tag == "CONST" and value["constvalue"] is not None:
+                if value.get(_DECIDES):
+                    found.append((number, value["constvalue"]))
+                number += 1
+            pending.extend(reversed(value.fields.values()))
+    return tuple(found)
+
+
+_DECIDES: Final = "(decides)"
+"""A mark that is no field of the server's."""

@@ -12,7 +12,7 @@ import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 
-from pgproxy.statements.lineage.constants import constant_text
+from pgproxy.statements.lineage.constants import deciding_text
 from pgproxy.statements.lineage.flow import Value
 from pgproxy.statements.lineage.types import expression_type
 from pgproxy.statements.model import Form, Use, UseKind
@@ -192,4 +192,4 @@ class Failures:
 
 def _constant(node: Any) -> str | None:
     """The text of a constant; None for anything else, and for NULL."""
-    return constant_text(node) if isinstance(node, Node) and node.tag == "CONST" and not node["constisnull"] else None
+    return deciding_text(node) if isinstance(node, Node) and node.tag == "CONST" and not node["constisnull"] else None

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NoReturn
 from pgproxy.catalog.model import FIRST_NORMAL_OID, Function
 from pgproxy.errors import StatementDenied
 from pgproxy.statements.lineage import builtins
-from pgproxy.statements.lineage.constants import constant_text
+from pgproxy.statements.lineage.constants import deciding_text
 from pgproxy.statements.lineage.flow import Value, joined_sources
 from pgproxy.statements.lineage.refusals import refuse
 from pgproxy.statements.model import Effect, Reached
@@ -108,8 +108,8 @@ class Functions:
         Raises:
             StatementDenied.
         """
-        name = constant_text(arguments[0]) if arguments[0].tag == "CONST" else None
-        setting = constant_text(arguments[1]) if arguments[1].tag == "CONST" else None
+        name = deciding_text(arguments[0]) if arguments[0].tag == "CONST" else None
+        setting = deciding_text(arguments[1]) if arguments[1].tag == "CONST" else None
         if name is None:
             _deny("set_config", "with a name that is computed")
         sources = joined_sources([value.sources for value in values])

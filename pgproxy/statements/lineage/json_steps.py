@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from pgproxy.statements.lineage.constants import constant_text, constant_texts
+from pgproxy.statements.lineage.constants import deciding_text, deciding_texts
 from pgproxy.statements.lineage.flow import Value
 from pgproxy.statements.model import Form, Source
 from pgproxy.statements.tree import Node
@@ -15,8 +15,8 @@ def constant_steps(node: Any) -> list[str] | None:
     if not isinstance(node, Node):
         return None
     if node.tag == "CONST":
-        text = constant_text(node)
-        return [text] if text is not None else constant_texts(node)
+        text = deciding_text(node)
+        return [text] if text is not None else deciding_texts(node)
     if node.tag == "ARRAYEXPR":
         steps = [constant_steps(item) for item in node.nodes("elements")]
         return [step[0] for step in steps if step] if all(step and len(step) == 1 for step in steps) else None

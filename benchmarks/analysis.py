@@ -1,0 +1,211 @@
+"""Milliseconds to a decision: cold, for other constants, and for a statement that comes again.
+
+    python benchmarks/analysis.py [--repeat N]
+
+An analysed session in this process, over a socket to the embedded server. "proxy" is processor time in the session's
+own code, all in Python, rows included; "all" is time by the clock, from the client's message to the last answer;
+"direct" is that without a proxy. Medians. Cold: nothing is remembered of the statement, its tables or its text, in a
+session that has run others.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import itertools
+import os
+import platform
+import socket
+import statistics
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+
+import asyncpg
+import psycopg
+from psycopg import conninfo, pq
+
+from pgproxy.catalog.model import Catalog
+from pgproxy.catalog.reading import load_catalog
+from pgproxy.demo.cluster import embedded_binaries, start_cluster
+from pgproxy.login.identity import Identity
+from pgproxy.masking.keys import MaskingKeys
+from pgproxy.policy.loading import load_rules
+from pgproxy.policy.rules import Rules
+from pgproxy.session.actions import Action, SendClient, SendUpstream
+from pgproxy.session.analysed import AnalysedSession
+from pgproxy.session.context import SessionContext
+from pgproxy.session.memory import AnalysisMemory
+from pgproxy.session.opening import ANALYSIS_SETTINGS
+from pgproxy.statements import facts, grammar_facts
+from pgproxy.wire import query
+
+TABLES = """
+CREATE TABLE customers (id int PRIMARY KEY, name text, email text UNIQUE, ssn text, salary numeric, country text);
+CREATE TABLE orders (id int PRIMARY KEY, customer int REFERENCES customers, total numeric, placed timestamptz);
+CREATE TABLE items (id int PRIMARY KEY, of_order int REFERENCES orders, sku text, pieces int);
+CREATE TABLE other (id int);
+INSERT INTO customers SELECT g, 'n' || g, 'e' || g, 's' || g, g, 'x' FROM generate_series(1, 100) g;
+INSERT INTO orders SELECT g, g % 100 + 1, g, now() FROM generate_series(1, 300) g;
+INSERT INTO items SELECT g, g % 300 + 1, 'sku', 1 FROM generate_series(1, 900) g;
+ANALYZE;
+"""
+OPTIONS = " ".join(f"-c {name}={value}" for name, value in ANALYSIS_SETTINGS.items())
+RULES = "masks:\n  public.customers: {ssn: redact, email: {fake: email}, salary: {round: 1000}}\n"
+ONE_TABLE = "SELECT id, name, email FROM customers WHERE id = {} AND country = 'x' ORDER BY id LIMIT 10"
+JOIN = """SELECT c.id, c.name, c.ssn, count(*) AS orders, sum(o.total) AS total,
+  max(i.sku) AS sku,
+  CASE WHEN sum(o.total) > 1000 THEN 'big' WHEN sum(o.total) > 100 THEN 'medium' ELSE 'small' END AS size
+FROM customers AS c
+JOIN orders AS o ON o.customer = c.id AND o.placed > now() - interval '30 days'
+LEFT JOIN items AS i ON i.of_order = o.id
+WHERE c.id BETWEEN 10 AND {} AND i.sku IN ('a', 'b', 'sku')
+GROUP BY c.id, c.name
+HAVING count(*) > 1
+ORDER BY total DESC LIMIT 50"""
+
+Message = query.Parse | query.Bind | query.Describe | query.Execute | query.Sync
+
+
+class Client:
+    """A session of the proxy, fed by hand."""
+
+    def __init__(self, dsn: str, catalog: Catalog, rules: Rules, memory: AnalysisMemory) -> None:
+        self._libpq = pq.PGconn.connect(conninfo.make_conninfo(dsn, options=OPTIONS).encode())
+        if self._libpq.status != pq.ConnStatus.OK:
+            raise SystemExit(self._libpq.error_message)
+        self._socket = socket.socket(fileno=os.dup(self._libpq.socket))
+        self._socket.setblocking(True)
+        context = SessionContext(
+            Identity("agent"), lambda: rules, lambda: catalog, MaskingKeys(bytes(32)), memory=memory
+        )
+        self._session = AnalysedSession(context)
+        self.seconds = 0.0
+        """Of the processor, in the session's own code."""
+
+    def ask(self, *messages: Message) -> None:
+        data = b"".join(message.encode() for message in messages)
+        self._run(partial(self._session.client_bytes, data))
+        self._is_done = False
+        while not self._is_done:
+            self._run(partial(self._session.upstream_bytes, self._socket.recv(1 << 16)))
+
+    def _run(self, event: Callable[[], Sequence[Action]]) -> None:
+        started = time.process_time()
+        actions = event()
+        self.seconds += time.process_time() - started
+        for action in actions:
+            match action:
+                case SendUpstream(data):
+                    self._socket.sendall(data)
+                case SendClient(data):
+                    assert data[:1] != b"E", data
+                    self._is_done = self._is_done or data[-6:-1] == b"Z\0\0\0\x05"
+
+    def unprepared(self, sql: str) -> tuple[float, float]:
+        return self._timed(
+            query.Parse("", sql), query.Bind("", ""), query.Describe("P", ""), query.Execute(""), query.Sync()
+        )
+
+    def prepare(self, sql: str) -> None:
+        self.ask(query.Parse("s", sql), query.Sync())
+
+    def prepared(self) -> tuple[float, float]:
+        return self._timed(query.Bind("", "s"), query.Execute(""), query.Sync())
+
+    def _timed(self, *messages: Message) -> tuple[float, float]:
+        self.seconds, started = 0.0, time.perf_counter()
+        self.ask(*messages)
+        return self.seconds, time.perf_counter() - started
+
+    def close(self) -> None:
+        self._socket.close()
+        self._libpq.finish()
+
+
+def forget() -> None:
+    """What modules remember of texts."""
+    facts._remembered.cache_clear()
+    grammar_facts._remembered.cache_clear()
+
+
+def direct(dsn: str, sql: str, repeat: int) -> tuple[float, float]:
+    """Seconds of an execution without a proxy: unprepared, prepared."""
+    connection = pq.PGconn.connect(dsn.encode())
+    connection.prepare(b"s", sql.encode())
+    unprepared = [seconds(lambda: connection.exec_params(sql.encode(), None)) for _ in range(repeat)]
+    prepared = [seconds(lambda: connection.exec_prepared(b"s", None)) for _ in range(repeat)]
+    connection.finish()
+    return statistics.median(unprepared), statistics.median(prepared)
+
+
+def seconds(work: Callable[[], object]) -> float:
+    started = time.perf_counter()
+    work()
+    return time.perf_counter() - started
+
+
+def report(name: str, runs: Sequence[tuple[float, float]], alone: float | None = None) -> None:
+    proxy, whole = (statistics.median(times) * 1e3 for times in zip(*runs, strict=True))
+    compared = "" if alone is None else f"   direct {alone * 1e3:7.3f} ms"
+    print(f"  {name:<28} proxy {proxy:7.3f} ms   all {whole:7.3f} ms{compared}", flush=True)
+
+
+def measure(name: str, template: str, dsn: str, catalog: Catalog, rules: Rules, repeat: int) -> None:
+    print(f"{name}, {template.count(chr(10)) + 1} lines")
+    numbers = itertools.count(1_000)
+    cold = []
+    for _ in range(repeat):
+        memory = AnalysisMemory()
+        client = Client(dsn, catalog, rules, memory)
+        for _ in range(2):
+            client.unprepared("SELECT 1 FROM other")
+        forget()
+        cold.append(client.unprepared(template.format(next(numbers))))
+        if len(cold) < repeat:
+            client.close()
+    unprepared, prepared = direct(dsn, template.format(1_000), repeat * 10)
+    report("cold", cold)
+    report(
+        "other constants", [client.unprepared(template.format(next(numbers))) for _ in range(repeat * 10)], unprepared
+    )
+    same = template.format(1_000)
+    report("the same again", [client.unprepared(same) for _ in range(repeat * 10)], unprepared)
+    client.prepare(same)
+    report("prepared", [client.prepared() for _ in range(repeat * 10)], prepared)
+    client.close()
+
+
+async def read(dsn: str) -> Catalog:
+    connection = await asyncpg.connect(dsn)
+    try:
+        return await load_catalog(connection)
+    finally:
+        await connection.close()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--repeat", type=int, default=20)
+    repeat = parser.parse_args().repeat
+    print(f"python {platform.python_version()}")
+    with tempfile.TemporaryDirectory(prefix="pgproxy-bench-", dir="/tmp", ignore_cleanup_errors=True) as temporary:
+        folder = Path(temporary)
+        folder.chmod(0o711)
+        (folder / "rules.yaml").write_text(RULES)
+        rules = load_rules(folder / "rules.yaml")
+        server = start_cluster(folder / "server", embedded_binaries(), settings={"log_min_messages": "panic"})
+        try:
+            with psycopg.connect(server.dsn(), autocommit=True) as connection:
+                connection.execute(TABLES)
+            catalog = asyncio.run(read(server.dsn()))
+            measure("one table", ONE_TABLE, server.dsn(), catalog, rules, repeat)
+            measure("join", JOIN, server.dsn(), catalog, rules, repeat)
+        finally:
+            server.stop()
+
+
+if __name__ == "__main__":
+    main()
