@@ -42,22 +42,23 @@ _SIMPLE_OPERATORS = frozenset(
 
 def is_literal(node: Any) -> bool:
     """A constant, a cast of one to a built-in type, an array of them, or a function for defaults over them."""
-    match node.WhichOneof("node"):
-        case "a_const" | "sqlvalue_function":
-            return True
-        case "type_cast":
-            return is_builtin_type(node.type_cast.type_name) and is_literal(node.type_cast.arg)
-        case "a_array_expr":
-            return all(is_literal(element) for element in node.a_array_expr.elements)
-        case "a_expr":
-            expression = node.a_expr
-            is_signed = not expression.HasField("lexpr") and _operator(expression) in ("-", "+")
-            return is_signed and is_literal(expression.rexpr)
-        case "func_call":
-            call = node.func_call
-            return _is_plain_call(call, _DEFAULT_FUNCTIONS) and all(is_literal(argument) for argument in call.args)
-        case _:
-            return False
+    pending = [node]
+    while pending:
+        one = pending.pop()
+        match one.WhichOneof("node"):
+            case "a_const" | "sqlvalue_function":
+                continue
+            case "type_cast" if is_builtin_type(one.type_cast.type_name):
+                pending.append(one.type_cast.arg)
+            case "a_array_expr":
+                pending += one.a_array_expr.elements
+            case "a_expr" if not one.a_expr.HasField("lexpr") and _operator(one.a_expr) in ("-", "+"):
+                pending.append(one.a_expr.rexpr)
+            case "func_call" if _is_plain_call(one.func_call, _DEFAULT_FUNCTIONS):
+                pending += one.func_call.args
+            case _:
+                return False
+    return True
 
 
 def is_simple(node: Any, columns: frozenset[str]) -> bool:

@@ -109,7 +109,7 @@ def verdict(name: str, value: str | None) -> Answer:
         # The server ignores case and punctuation in encoding names.
         if value is None or "".join(filter(str.isalnum, value.lower())) in ("utf8", "unicode"):
             return _PASS
-        return _refusal(name, "SET client_encoding TO 'UTF8' would pass.")
+        return _refusal(name, "SET client_encoding TO 'UTF8' would pass: drivers and psql convert from it.")
     if name in ("standard_conforming_strings", "row_security"):
         return _PASS if value is None or _is_on(value) else _refusal(name, "It is on, and stays on.")
     if name == "plan_cache_mode":

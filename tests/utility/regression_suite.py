@@ -25,7 +25,7 @@ from pathlib import Path
 
 import psycopg
 from psycopg import conninfo, pq
-from psycopg.sql import SQL, Literal
+from psycopg.sql import SQL, Identifier, Literal
 
 from pgproxy.errors import ProxyError
 from pgproxy.statements.grammar import split
@@ -102,7 +102,7 @@ class Run:
     def __init__(self, direct_dsn: str, proxy_dsn: str) -> None:
         with psycopg.connect(direct_dsn, autocommit=True) as administrator:
             for name in (DIRECT, PROXIED):
-                _forget_prepared_transactions(administrator, direct_dsn, name)
+                _forget_leftovers(administrator, direct_dsn, name)
                 administrator.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
                 administrator.execute(f"CREATE DATABASE {name} TEMPLATE template0 LOCALE 'C' ENCODING 'UTF8'")
                 for setting in ("timezone = 'PST8PDT'", "datestyle = 'Postgres, MDY'", "lc_messages = 'C'"):
@@ -172,13 +172,21 @@ class Run:
             self.tally.not_comparable[kind] += 1
 
 
-def _forget_prepared_transactions(administrator: psycopg.Connection, dsn: str, database: str) -> None:
-    """They outlive a run that was cut off, and keep the database from being dropped."""
-    names = administrator.execute("SELECT gid FROM pg_prepared_xacts WHERE database = %s", [database]).fetchall()
-    if names:
-        with psycopg.connect(dsn, dbname=database, autocommit=True) as connection:
-            for (name,) in names:
-                connection.execute(SQL("ROLLBACK PREPARED {}").format(Literal(name)))
+def _forget_leftovers(administrator: psycopg.Connection, dsn: str, database: str) -> None:
+    """Prepared transactions and subscriptions outlive a run, and keep the database from being dropped."""
+    if administrator.execute("SELECT FROM pg_database WHERE datname = %s", [database]).fetchone() is None:
+        return
+    with psycopg.connect(dsn, dbname=database, autocommit=True) as connection:
+        here = "WHERE database = current_database()"
+        for (name,) in connection.execute(f"SELECT gid FROM pg_prepared_xacts {here}").fetchall():
+            connection.execute(SQL("ROLLBACK PREPARED {}").format(Literal(name)))
+        here = "WHERE datname = current_database()"
+        for (name,) in connection.execute(
+            f"SELECT subname FROM pg_subscription JOIN pg_database d ON d.oid = subdbid {here}"
+        ).fetchall():
+            for step in ("ALTER SUBSCRIPTION {} DISABLE", "ALTER SUBSCRIPTION {} SET (slot_name = NONE)"):
+                connection.execute(SQL(step).format(Identifier(name)))
+            connection.execute(SQL("DROP SUBSCRIPTION {}").format(Identifier(name)))
 
 
 def _kind(sql: str) -> str:

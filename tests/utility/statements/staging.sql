@@ -61,6 +61,7 @@ prepare add_tag (int, text) as insert into tags (id, label) values ($1, $2) retu
 begin;
 execute add_tag (900, 'nine hundred');
 rollback;
+set plan_cache_mode = force_custom_plan;
 explain (costs off) execute by_country ('DE');
 deallocate by_country;
 deallocate all;
