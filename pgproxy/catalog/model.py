@@ -69,7 +69,8 @@ class Relation:
     children: tuple[int, ...] = ()
     is_temporary: bool = False
     has_row_triggers: bool = False
-    """User triggers that may change or see a row (BEFORE, INSTEAD OF, AFTER, also constraint triggers of users)."""
+    """User triggers that may change or see a row (BEFORE, INSTEAD OF, AFTER, also constraint triggers of users), but
+    for those that only note the time in it."""
     references: tuple[int, ...] = ()
     """Relations tied to this one by a foreign key, in either direction."""
     cascades: tuple[int, ...] = ()

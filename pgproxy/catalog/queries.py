@@ -18,6 +18,12 @@ from pgproxy.catalog.versions import (
     qualified,
 )
 
+_STAMPING: Final = (
+    r"^\s*begin\s+(new\.\w+\s*:?=\s*((pg_catalog\.)?(now|clock_timestamp|statement_timestamp|transaction_timestamp)"
+    r"\(\)|current_timestamp|localtimestamp|current_date)\s*;\s*)*return\s+new\s*;\s*end\s*;?\s*$"
+)
+"""The PL/pgSQL bodies of triggers that do nothing but note the time: no stored value goes anywhere."""
+
 _QUERY: Final = """
 WITH RECURSIVE
 -- The limits change no row: they tell the planner that little comes, since a plan that looks costly is compiled (JIT).
@@ -119,6 +125,9 @@ named_functions(oid) AS (
   FROM pg_catalog.unnest($3::pg_catalog.oid[]) AS u(oid) JOIN pg_catalog.pg_operator AS p ON p.oid = u.oid
   UNION
   SELECT w.oid FROM write_functions AS w
+  UNION
+  -- Whether a trigger is harmless depends on its function, so that is part of the picture.
+  SELECT t.tgfoid FROM relations AS r JOIN pg_catalog.pg_trigger AS t ON t.tgrelid = r.oid WHERE NOT t.tgisinternal
 ),
 calls(caller, oid) AS (
   SELECT g.aggfnoid::pg_catalog.oid, c.oid
@@ -149,7 +158,11 @@ SELECT pg_catalog.json_build_object(
     SELECT pg_catalog.json_agg(pg_catalog.json_build_array(
       c.oid::pg_catalog.int8, n.nspname, c.relname, c.relkind, c.relpersistence = 't',
       EXISTS (SELECT FROM pg_catalog.pg_trigger AS t
-        WHERE t.tgrelid = c.oid AND NOT t.tgisinternal AND t.tgenabled <> 'D'),
+        JOIN pg_catalog.pg_proc AS p ON p.oid = t.tgfoid
+        JOIN pg_catalog.pg_language AS l ON l.oid = p.prolang
+        WHERE t.tgrelid = c.oid AND NOT t.tgisinternal AND t.tgenabled <> 'D'
+          AND NOT (l.lanname = 'plpgsql' AND t.tgqual IS NULL AND p.proconfig IS NULL
+            AND p.prosrc OPERATOR(pg_catalog.~*) 'STAMPING')),
       (SELECT pg_catalog.json_agg(pg_catalog.json_build_array(
           a.attnum, a.attname, a.atttypid::pg_catalog.int8, a.attgenerated,
           CASE WHEN a.attgenerated <> '' THEN (
@@ -294,7 +307,8 @@ SELECT pg_catalog.json_build_object(
 """
 
 _WHOLE: Final = (
-    _QUERY.replace("RELATION_VERSION", RELATION_VERSION)
+    _QUERY.replace("STAMPING", _STAMPING)
+    .replace("RELATION_VERSION", RELATION_VERSION)
     .replace("FUNCTION_VERSION", FUNCTION_VERSION)
     .replace("TYPE_VERSION", TYPE_VERSION)
     .replace("TRANSACTION", TRANSACTION)

@@ -18,7 +18,7 @@ create function checks(text) returns bool language sql immutable as 'select $1 i
 create table with_check(id int, v text check (checks(v)));
 create domain odd as text check (checks(value));
 create table with_odd(id int, v odd);
-create function stamp() returns trigger language plpgsql as 'begin return new; end';
+create function stamp() returns trigger language plpgsql as 'begin perform 1; return new; end';
 create table with_trigger(id int, v text);
 create trigger stamp before insert or update on with_trigger for each row execute function stamp();
 create aggregate longest(text) (sfunc = textcat, stype = text);
@@ -47,3 +47,11 @@ create function by_default(a int, b text default strictly('x')) returns text lan
 create function not_sql(text) returns text language plpgsql as 'begin return $1; end';
 create function calls_other(t text) returns text language sql as 'select not_sql(t)';
 create function guess(text) returns boolean language sql as 'select exists (select from users where ssn = $1)';
+create function touch() returns trigger language plpgsql as 'BEGIN NEW.at = now(); return NEW; END;';
+create table touched(id int, name text, at timestamptz);
+create trigger touch before insert or update on touched for each row execute function touch();
+create table touched_when(id int, name text, at timestamptz);
+create trigger touch before update on touched_when for each row when (old.name is distinct from new.name) execute function touch();
+create function touch_more() returns trigger language plpgsql as 'BEGIN NEW.at = now(); NEW.name = (select max(ssn) from public.users); return NEW; END;';
+create table touched_more(id int, name text, at timestamptz);
+create trigger touch before insert on touched_more for each row execute function touch_more();
