@@ -301,3 +301,26 @@ def test_a_session_that_reveals_everything_makes_what_it_likes(place: Place) -> 
         connection.execute("CREATE TABLE made AS SELECT id, name FROM users")
         assert connection.execute("SELECT name FROM made WHERE id = 1").fetchone() == ("Ada Lovelace",)
         connection.rollback()
+
+
+@pytest.mark.parametrize("copied", ["t", "t (name)", "(SELECT name FROM t)", "(TABLE t)"])
+@pytest.mark.parametrize("how", ["", " (FORMAT csv)", " (FORMAT binary)"])
+def test_a_temporary_copy_is_copied_out_masked(place: Place, copied: str, how: str) -> None:
+    with psycopg.connect(place.masked) as connection:
+        connection.execute("CREATE TEMP TABLE t AS SELECT id, name FROM users WHERE id = 1")
+        (masked,) = connection.execute("SELECT name FROM t").fetchone() or ("",)
+        with connection.cursor().copy(f"COPY {copied} TO STDOUT{how}".encode()) as copy:
+            data = b"".join(copy)
+    assert masked.encode() in data and b"Ada Lovelace" not in data
+
+
+def test_nothing_is_copied_in_under_masks(place: Place) -> None:
+    with psycopg.connect(place.masked) as connection:
+        connection.execute("CREATE TEMP TABLE t AS SELECT id, name FROM users")
+        with connection.cursor().copy("COPY t (id) FROM STDIN") as copy:
+            copy.write_row((7,))
+        connection.commit()
+        for columns in ("", " (name)"):
+            with pytest.raises(DENIED), connection.cursor().copy(f"COPY t{columns} FROM STDIN".encode()) as copy:
+                copy.write("1\tAda Lovelace\n")
+            connection.rollback()
