@@ -17,7 +17,15 @@ from pgproxy.statements.model import Handling, RawStatement
 from pgproxy.statements.session_settings import KEPT, SettingVerdict, verdict
 
 DECIDED_WHEN_RUN = frozenset(
-    {Handling.WRAP, Handling.FETCH, Handling.PREPARE, Handling.EXECUTE, Handling.COPY_OUT, Handling.COPY_IN}
+    {
+        Handling.WRAP,
+        Handling.REFRESH,
+        Handling.FETCH,
+        Handling.PREPARE,
+        Handling.EXECUTE,
+        Handling.COPY_OUT,
+        Handling.COPY_IN,
+    }
 )
 """What is inside, or what a name stands for by then, decides."""
 

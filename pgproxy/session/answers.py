@@ -148,7 +148,7 @@ class Answers:
                 copy_out.announce(text)
             case Pending(request=Request.DESCRIBE_STATEMENT, visible=True, prepared=prepared) if prepared is not None:
                 prepared.is_stale = True  # Describe analyses anew too, and Bind is then silent
-            case Pending(request=Request.EXECUTE, verdict=verdict) if verdict is not None and verdict.runs_quietly:
+            case Pending(request=Request.EXECUTE, verdict=Verdict(runs_quietly=True)) if has_masks(self._state.context):
                 raise NotUnderstood("not provably safe: a prepared statement changed its meaning while it was executed")
 
     def _on_error(self, run: Run) -> None:

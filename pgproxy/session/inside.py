@@ -18,16 +18,18 @@ from dataclasses import replace
 from pgproxy.catalog.model import FIRST_NORMAL_OID
 from pgproxy.errors import NotUnderstood, ProxyError, StatementDenied
 from pgproxy.policy.matching import ColumnMask
+from pgproxy.session.admission import has_masks
 from pgproxy.session.analysis import Analysis
 from pgproxy.session.binding import Binding, Then
 from pgproxy.session.pending import Pending, Request
 from pgproxy.session.phases import Phase
 from pgproxy.session.prepared import RESERVED_PREFIX, Portal, Prepared, Verdict
 from pgproxy.session.probing import is_charged
-from pgproxy.session.questions import about_creation_schema, about_temporary_relation
+from pgproxy.session.questions import about_creation_schema, about_materialized_view, about_temporary_relation
 from pgproxy.session.refusing import refuse_here
 from pgproxy.session.state import Gate, SessionState
 from pgproxy.session.understanding import check_making, masks_to_hand_on
+from pgproxy.statements.grammar import split
 from pgproxy.statements.model import ColumnId, Handling, RawStatement
 from pgproxy.wire import query, results
 
@@ -59,6 +61,8 @@ class Inside:
                 self._resolve(raw, portal.bind, lambda prepared: self._executes(portal, prepared, then))
             case Handling.WRAP:
                 self._wrap(portal, raw, then)
+            case Handling.REFRESH:
+                self._refresh(portal, raw, then)
             case Handling.COPY_OUT | Handling.COPY_IN:
                 self._copy(portal, raw, then)
             case Handling.PREPARE:
@@ -137,7 +141,7 @@ class Inside:
         try:
             prepared = state.names.statement(raw.prepared)
             prepared.verdict = state.current(prepared.verdict)
-            if prepared.verdict.raw is None or prepared.verdict.raw.handling is not Handling.ANALYSE:
+            if has_masks(state.context) and not prepared.verdict.is_analysed:
                 raise NotUnderstood(
                     "EXECUTE of a prepared statement that is no query",
                     detail="rule builtin.execute",
@@ -182,6 +186,33 @@ class Inside:
         portal.verdict = portal.verdict.reading(prepared)
         then(portal)
 
+    # REFRESH MATERIALIZED VIEW ---------------------------------------------------------------------------------
+
+    def _refresh(self, portal: Portal, raw: RawStatement, then: Then) -> None:
+        """The query of the view runs again, over what the views in it mean by now: it is decided as if it were sent."""
+        state, outer, target = self._state, portal.verdict, raw.target
+        assert target is not None
+        rows: list[bytes] = []
+
+        def decided(verdict: Verdict) -> None:
+            portal.verdict = outer.around(verdict)
+            then(portal)
+
+        def answered() -> None:
+            if not rows:  # no materialized view: the server says so
+                then(portal)
+                return
+            try:
+                (definition,) = split(results.only_value(rows[-1]).decode())
+            except ProxyError as error:
+                refuse_here(state, error)
+                return
+            self._analysis.analyse_ourselves(definition, (), decided)
+
+        state.enter(Phase.ANALYSING)
+        unknown = NotUnderstood("not provably safe: the query of the materialized view is not known")
+        state.ask_ourselves(about_materialized_view(target), unknown, rows, answered)
+
     # EXPLAIN, DECLARE, CREATE TABLE AS --------------------------------------------------------------------------
 
     def _wrap(self, portal: Portal, raw: RawStatement, then: Then) -> None:
@@ -203,7 +234,10 @@ class Inside:
 
         def reads() -> None:
             self._renew(portal, outer)
-            self._analysis.confirm(gate, outer.parameter_types, lambda: then(portal))
+            if portal.inner is not None and portal.inner.is_analysed:
+                self._analysis.confirm(gate, outer.parameter_types, lambda: then(portal))
+            else:
+                then(portal)
 
         if inner.handling is Handling.EXECUTE:
             self._resolve(inner, portal.bind, lambda verdict: wrapped(verdict, executes))

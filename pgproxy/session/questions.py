@@ -15,7 +15,7 @@ from pgproxy.session.formats import FORMATS_QUERY
 from pgproxy.session.pending import Request
 from pgproxy.session.prepared import RESERVED_PREFIX
 from pgproxy.session.reading import BODY_QUERY
-from pgproxy.statements.model import Reached
+from pgproxy.statements.model import Reached, Target
 from pgproxy.wire import query, results
 
 ARGUMENTS = RESERVED_PREFIX + "arguments"
@@ -29,6 +29,13 @@ SELECT c.oid::pg_catalog.int8
 FROM pg_catalog.pg_class AS c
 WHERE c.relname OPERATOR(pg_catalog.=) $1::pg_catalog.name
   AND c.relnamespace OPERATOR(pg_catalog.=) pg_catalog.pg_my_temp_schema()
+"""
+
+_MATERIALIZED_VIEW = """
+SELECT pg_catalog.pg_get_viewdef(c.oid)
+FROM pg_catalog.pg_class AS c
+WHERE c.oid OPERATOR(pg_catalog.=) pg_catalog.to_regclass($1::pg_catalog.text)::pg_catalog.oid
+  AND c.relkind OPERATOR(pg_catalog.=) 'm'::pg_catalog."char"
 """
 
 
@@ -96,6 +103,13 @@ def about_creation_schema() -> list[Question]:
 def about_temporary_relation(name: str) -> list[Question]:
     """The OID of the session's temporary relation of that name, one row; none: there is none."""
     return _asked(_TEMPORARY_RELATION, (name.encode(),))
+
+
+def about_materialized_view(target: Target) -> list[Question]:
+    """The query of the materialized view of that name, one row; none: there is no such view."""
+    parts = (target.schema, target.name) if target.schema else (target.name,)
+    name = ".".join('"' + part.replace('"', '""') + '"' for part in parts)
+    return _asked(_MATERIALIZED_VIEW, (name.encode(),))
 
 
 def _asked(sql: str, arguments: tuple[bytes, ...]) -> list[Question]:

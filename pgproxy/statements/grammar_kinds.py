@@ -82,15 +82,6 @@ def _refused(statement_class: StatementClass, construct: str, hint: str = "") ->
     )
 
 
-def _uncovered(statement_class: StatementClass, construct: str, hint: str) -> Kind:
-    return Kind(
-        statement_class,
-        Handling.REFUSE,
-        refusal=f"{construct} is not covered yet for an identity with masked columns.",
-        hint=hint,
-    )
-
-
 def _select(message: Any) -> Kind:
     leaf = message
     while leaf.HasField("larg"):
@@ -116,6 +107,12 @@ def _made(into: Any, kind: str) -> Kind:
         columns=tuple(node.string.sval for node in into.col_names),
     )
     return Kind(C.DDL, Handling.WRAP, target=target)
+
+
+def _refresh(message: Any) -> Kind:
+    relation = message.relation
+    target = Target(relation.relname, relation.schemaname, "m", is_temporary=False, has_data=not message.skip_data)
+    return Kind(C.MAINTENANCE, Handling.REFRESH, target=target)
 
 
 def _copy(message: Any) -> Kind:
@@ -308,7 +305,7 @@ KINDS: dict[str, Kind | Callable[[Any], Kind]] = {
     "LockStmt": _passed(C.MAINTENANCE),
     "ClusterStmt": _refused(C.MAINTENANCE, "CLUSTER", "VACUUM and ANALYZE would pass."),
     "ReindexStmt": _defined(grammar_ddl.reindex, "REINDEX TABLE would pass.", C.MAINTENANCE),
-    "RefreshMatViewStmt": _uncovered(C.MAINTENANCE, "REFRESH MATERIALIZED VIEW", _CODE_HINT),
+    "RefreshMatViewStmt": _refresh,
     # rights and roles
     "GrantStmt": _grant,
     "GrantRoleStmt": _refused(C.GRANT, "GRANT or REVOKE of a role"),

@@ -56,6 +56,8 @@ class Handling(Enum):
     WRAP = "wrap"
     """EXPLAIN, DECLARE, CREATE TABLE AS …: the statement inside decides (`RawStatement.inner`), anew for each
     execution. So do definitions over stored columns: there it is a query that uses the same columns."""
+    REFRESH = "refresh"
+    """REFRESH MATERIALIZED VIEW: the query of the view (`RawStatement.target`) decides, as it would run now."""
     PREPARE = "prepare"
     """PREPARE: the server announces the tree of the statement inside (`RawStatement.inner`) when it runs."""
     EXECUTE = "execute"
@@ -123,7 +125,7 @@ class RawStatement:
     text without its INTO. For COPY of a table: the SELECT or INSERT that
     stands for it (`is_made`); for a definition the SELECT in its stead."""
     target: Target | None = None
-    """For WRAP: what it makes of the rows."""
+    """For WRAP: what it makes of the rows; for REFRESH: what it fills anew."""
     prepared: str = ""
     """PREPARE and EXECUTE: the prepared statement's name."""
     arguments: RawStatement | None = None

@@ -247,6 +247,21 @@ def test_a_materialized_view_stands_for_what_it_was_made_from(run: Run) -> None:
     assert run("SELECT who FROM made ORDER BY id") == masked
 
 
+def test_refresh_runs_the_query_as_it_is_by_now(run: Run) -> None:
+    """The views that a materialized view reads may have been replaced by what was never allowed."""
+    run("CREATE VIEW seen AS SELECT id, name AS who FROM users")
+    run('CREATE MATERIALIZED VIEW "Made" AS SELECT id, who FROM seen')
+    run('REFRESH MATERIALIZED VIEW "Made"')
+    run('REFRESH MATERIALIZED VIEW public."Made" WITH NO DATA')
+    run("CREATE OR REPLACE VIEW seen AS SELECT id, name AS who FROM users WHERE name > 'M'")
+    run("SAVEPOINT s")
+    with pytest.raises(DENIED, match=r"public\.users\.name"):
+        run('REFRESH MATERIALIZED VIEW "Made"')
+    run("ROLLBACK TO s")
+    with pytest.raises(psycopg.errors.UndefinedTable):
+        run("REFRESH MATERIALIZED VIEW nowhere")
+
+
 def test_a_view_is_looked_into_at_each_execution(agent: WireClient) -> None:
     """Nothing announces at CREATE TABLE AS that a view it reads was replaced since it was prepared."""
     agent.ask(Query("BEGIN"), Query("CREATE TEMP VIEW seen AS SELECT id, plain_name AS x FROM users"))
