@@ -57,6 +57,14 @@ class Carrying:
         """Of the session's own temporary relation. Raises NotUnderstood."""
         return self._masked.relation(column.relation).is_temporary
 
+    def is_array(self, column: ColumnId) -> bool:
+        """Of arrays, also under domains; so is a type that is not known. Raises NotUnderstood."""
+        found, types = self._masked.column(column), self._masked.catalog.types
+        known = None if found is None else types.get(found.type_oid)
+        while known is not None and known.base:
+            known = types.get(known.base)
+        return known is None or known.element != 0
+
     def tested_with(self, target: ColumnId) -> Iterator[tuple[str, ColumnId]]:
         """The kinds of constraints that a value for that column meets, with the stored columns that decide. Raises
         NotUnderstood."""

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pgproxy.policy.carrying import Carried, Carrying
 from pgproxy.policy.comparisons import tested_by
 from pgproxy.policy.decision import Reason
-from pgproxy.policy.masks import Mask
+from pgproxy.policy.masks import Mask, Tokenize
 from pgproxy.policy.rules import PREDICATES, Defaults, Predicates
 from pgproxy.statements.model import ColumnId, Effect, Form, Source, Use, UseKind, Write
 
@@ -113,11 +113,27 @@ def _place(use: Use, level: Predicates) -> str:
     return f"{place} this way" if has_other_ways else place
 
 
+def _rows_denials(write: Write, target: Carried, carrying: Carrying) -> Iterator[Reason]:
+    """What COPY FROM cannot do with the values in its rows, though INSERT can."""
+    if target.mask is None:
+        return
+    if isinstance(target.mask.mask, Tokenize):
+        lost = "is shown as tokens, which COPY FROM would store as they are"
+    elif carrying.is_array(write.target):
+        lost = "is masked element by element, and the elements in rows of COPY FROM cannot be counted"
+    else:
+        return
+    hint = "INSERT the rows with parameters, or leave the column out."
+    yield Reason(target.mask.rule, f"{target.name} {lost}", target.mask.where, hint)
+
+
 def write_denials(write: Write, carrying: Carrying, defaults: Defaults) -> Iterator[Reason]:
     """A masked value may only be stored where it stays masked the same; a write asks nothing. Raises NotUnderstood."""
     target = next(iter(carrying.of_source(Source(write.target, Form.COPY))))
     yield from _test_denials(write, target, carrying)
     yield from _uncounted_denials(write, target, carrying)
+    if write.comes_in_rows:
+        yield from _rows_denials(write, target, carrying)
     is_temporary = carrying.is_temporary(write.target)
     carried = carrying.of_sources(write.sources)
     if is_temporary and target.mask is not None and not write.is_null and not _is_all_copied(target, carried):

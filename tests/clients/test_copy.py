@@ -453,6 +453,31 @@ def test_copy_in_puts_no_values_of_ones_own_under_a_temporary_mask(place: Place,
 
 
 @pytest.mark.parametrize(
+    ("columns", "name"),
+    [
+        ("(id, team, code)", "public.users.code"),
+        ("(id, team, account)", "public.users.account"),
+        ("(id, team, tags)", "public.users.tags"),
+        ("(id, team, rooms)", "public.users.rooms"),
+        ("", "public.users.code"),
+        ("(id, team, email, mood, salary, phone, plain_tags, plain_code)", ""),
+    ],
+)
+def test_copy_in_stores_no_tokens_and_no_arrays_under_a_mask(place: Place, columns: str, name: str) -> None:
+    """Tokens are turned back in constants and parameters only, and each element of an array would be a guess."""
+    statement = f"COPY users {columns} FROM STDIN".encode()
+    with psycopg.connect(place.masked) as connection:
+        if not name:
+            with connection.cursor().copy(statement) as copy:
+                copy.write(b"990\t1\tnew@x.example\tok\t5\t1\t{a}\tb\n")
+            connection.rollback()
+            return
+        with pytest.raises(psycopg.errors.InsufficientPrivilege) as denied, connection.cursor().copy(statement):
+            pass
+        assert name in str(denied.value.diag.message_primary) and denied.value.diag.message_hint
+
+
+@pytest.mark.parametrize(
     "statement",
     [
         "COPY directory TO STDOUT",
