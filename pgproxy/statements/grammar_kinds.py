@@ -223,7 +223,10 @@ def _drop(message: Any) -> Kind:
         pb.OBJECT_TYPE,
         pb.OBJECT_DOMAIN,
     }
-    if message.remove_type in passes:
+    is_own = message.remove_type == pb.OBJECT_EXTENSION and all(
+        grammar_ddl.is_harmless_to_drop(node.string.sval) for node in message.objects
+    )
+    if message.remove_type in passes or is_own:
         return _passed(C.DDL)
     what = pb.ObjectType.Name(message.remove_type).removeprefix("OBJECT_").replace("_", " ")
     return _refused(C.DDL, f"DROP {what}", "DROP of a table, index, sequence, view, type, domain or schema would pass.")
