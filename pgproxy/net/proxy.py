@@ -8,6 +8,7 @@ import itertools
 import logging
 import socket
 import time
+from collections import Counter
 from collections.abc import Coroutine, Iterable, Iterator, Mapping
 from typing import Any
 
@@ -170,6 +171,11 @@ class Proxy:
                 catalog = self._catalogs[database] = await read_catalog(self.settings.upstream, database)
                 self.stored.see_database(database, catalog, self.rules.current())
             return self._catalogs[database]
+
+    @property
+    def differentials(self) -> Counter[tuple[str, str]]:
+        """How often two readings of a statement differed: by what in it, and by which witness."""
+        return sum((memory.differentials for memory in self._memories.values()), Counter())
 
     def present(self, database: str) -> PresentCatalog:
         """Where sessions ask for what is, when their own transaction sees what was."""

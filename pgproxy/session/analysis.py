@@ -14,6 +14,7 @@ from pgproxy.catalog.decoding import read_document
 from pgproxy.catalog.model import Catalog, Function
 from pgproxy.catalog.versions import Objects, Snapshot, fingerprint
 from pgproxy.errors import ChangedMeanwhile, NotUnderstood, ProxyError
+from pgproxy.session.actions import Log
 from pgproxy.session.admission import admit_by_text, has_masks
 from pgproxy.session.memory import Asked
 from pgproxy.session.pending import Pending, Request
@@ -24,6 +25,7 @@ from pgproxy.session.reading import unread, with_body
 from pgproxy.session.refusing import refuse_parsed
 from pgproxy.session.state import Gate, SessionState
 from pgproxy.session.understanding import announced, check_origins, decision_for, needs_constants, understand
+from pgproxy.statements.agreement import Differential
 from pgproxy.statements.model import RawStatement, Reached
 from pgproxy.wire import query, results
 
@@ -245,6 +247,9 @@ class Analysis:
                     gate.raw, gate.announcement, gate.parameter_types, gate.row, catalog, state.temporary
                 )
             except ProxyError as error:
+                if isinstance(error, Differential):
+                    state.memory.shared.differentials[error.what, error.witness] += 1
+                    state.act(Log("differential", error.sides))
                 self._decide_by_text(gate, error)
                 return
             try:

@@ -7,6 +7,7 @@ here, but it would help nobody: it stays with its session. Bounded; the least re
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -99,6 +100,8 @@ class AnalysisMemory:
         """What is reached → the catalog's rows for it."""
         self.readings = Readings()
         self.verdicts = Verdicts()
+        self.differentials: Counter[tuple[str, str]] = Counter()
+        """How often readings of a statement differed: by what in it, and by which witness."""
         self._guesses: Recent[str, Objects] = Recent(GUESSES)
 
     def guess(self, text: str) -> Objects | None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal
 
 from pgproxy.catalog.model import Catalog
 from pgproxy.errors import NotUnderstood
@@ -18,7 +18,8 @@ from pgproxy.statements.facts import Witness, read_witness
 from pgproxy.statements.grammar_facts import GrammarFacts, grammar_facts
 from pgproxy.statements.model import Facts, Lineage, RawStatement
 
-_KEEPS_VIEWS = 16
+OUTPUTS: Final = "number of outputs"
+_KEEPS_VIEWS: Final = 16
 """From this version on a view that was expanded keeps its OID in the tree."""
 
 
@@ -37,9 +38,14 @@ class Differential(NotUnderstood):
         self.other = tuple(sorted(str(name) for name in other))
 
     @property
-    def sides(self) -> str:
-        """Both sides for the log."""
-        return f"{self.what}: grammar {list(self.grammar)}, {self.witness} {list(self.other)}"
+    def sides(self) -> tuple[tuple[str, str], ...]:
+        """Both sides for the log. Names that only sqlglot reads are counted: it may take a constant for a name."""
+        other, more = self.other, 0
+        if self.witness == "sqlglot" and self.what != OUTPUTS:
+            other = tuple(name for name in self.other if name in self.grammar)
+            more = len(self.other) - len(other)
+        also = f" and {more} more" if more else ""
+        return (("what", self.what), ("grammar", ", ".join(self.grammar)), (self.witness, ", ".join(other) + also))
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +86,7 @@ def agree_with_witness(grammar: GrammarFacts, witness: Witness) -> None:
     if hidden:
         raise Differential("columns", _dotted(hidden), _dotted(witness.columns), "sqlglot")
     if None not in (grammar.output_count, witness.output_count) and grammar.output_count != witness.output_count:
-        raise Differential("number of outputs", [grammar.output_count], [witness.output_count], "sqlglot")
+        raise Differential(OUTPUTS, [grammar.output_count], [witness.output_count], "sqlglot")
 
 
 def _agree_with_tree(grammar: GrammarFacts, facts: Facts, lineage: Lineage, catalog: Catalog) -> None:
@@ -95,7 +101,7 @@ def _agree_with_tree(grammar: GrammarFacts, facts: Facts, lineage: Lineage, cata
     if missing:
         raise Differential("relations", facts.tables, names, "server")
     if grammar.output_count is not None and grammar.output_count != len(lineage.outputs):
-        raise Differential("number of outputs", [grammar.output_count], [len(lineage.outputs)], "server")
+        raise Differential(OUTPUTS, [grammar.output_count], [len(lineage.outputs)], "server")
 
 
 def _dotted(names: Iterable[tuple[str, ...]]) -> list[str]:

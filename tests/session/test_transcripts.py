@@ -21,6 +21,7 @@ from pgproxy.policy.rules import Rules
 from pgproxy.session.actions import Action, Log, SendClient, SendUpstream
 from pgproxy.session.analysed import AnalysedSession
 from pgproxy.session.context import SessionContext
+from pgproxy.session.memory import AnalysisMemory
 from pgproxy.session.phases import Phase
 from pgproxy.wire import asynchronous, copying, framing, query, results, trace
 
@@ -79,7 +80,9 @@ class Transcript:
 
     def __init__(self, rules: Rules) -> None:
         catalog = Catalog(server_version=18)
-        context = SessionContext(Identity("agent"), lambda: rules, lambda: catalog, MaskingKeys(bytes(32)))
+        self.memory = AnalysisMemory()
+        keys = MaskingKeys(bytes(32))
+        context = SessionContext(Identity("agent"), lambda: rules, lambda: catalog, keys, memory=self.memory)
         self.session = AnalysedSession(context)
 
     def client(self, *messages: trace.Message) -> list[str]:
@@ -542,3 +545,14 @@ def test_a_query_within_an_open_batch_leaves_its_transaction_open(rules: Rules) 
     assert transcript.server(results.CommandComplete("SELECT 0")) == ["← CommandComplete", "→ Query"]
     assert transcript.server(results.EmptyQueryResponse(), results.ReadyForQuery("T")) == ["← ReadyForQuery T"]
     assert transcript.client(SYNC) == ["→ Sync"]
+
+
+def test_a_differential_is_refused_logged_and_counted(rules: Rules) -> None:
+    transcript = Transcript(rules)
+    statement = 'SELECT id, U&"ss\\006e" FROM users'  # to the server the statement of the fixtures
+    transcript.client(query.Parse("", statement), SYNC)
+    transcript.server(*DESCRIBED)
+    actions = transcript.session.upstream_bytes(b"".join(message.encode() for message in CATALOG))
+    (logged,) = [action for action in actions if isinstance(action, Log) and action.event == "differential"]
+    assert logged.fields[:2] == (("what", "columns"), ("grammar", "ssn"))
+    assert transcript.memory.differentials == {("columns", "sqlglot"): 1}

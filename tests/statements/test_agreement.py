@@ -62,8 +62,13 @@ def test_column_that_sqlglot_misreads_is_a_differential(sql: str) -> None:
     assert witness is not None
     with pytest.raises(Differential) as caught:
         agree_with_witness(grammar_facts(raw), witness)
-    assert "ssn" in caught.value.sides
+    assert ("grammar", "ssn") in caught.value.sides
     assert "ssn" not in caught.value.message + caught.value.detail + caught.value.hint
+
+
+def test_what_only_sqlglot_takes_for_a_name_is_counted_and_not_said() -> None:
+    differential = Differential("columns", ["id"], ["id", "079-05-1120", "x"], "sqlglot")
+    assert differential.sides == (("what", "columns"), ("grammar", "id"), ("sqlglot", "id and 2 more"))
 
 
 @pytest.mark.parametrize(
