@@ -17,6 +17,7 @@ from pgproxy.errors import ChangedMeanwhile, NotUnderstood, ProxyError
 from pgproxy.session.actions import Log
 from pgproxy.session.admission import admit_by_text, has_masks
 from pgproxy.session.memory import Asked
+from pgproxy.session.notices import meaning_of
 from pgproxy.session.pending import Pending, Request
 from pgproxy.session.phases import Phase
 from pgproxy.session.prepared import RESERVED_PREFIX, Verdict, Watched
@@ -160,6 +161,7 @@ class Analysis:
     def _read_catalog(self, gate: Gate, unknown: Reached) -> None:
         state = self._state
         state.enter(Phase.READING_CATALOG)
+        gate.asked = None  # the answer is a document: who looks again, for a body, asks again
 
         def answered() -> None:
             read = read_document(results.only_value(gate.answers[-1]).decode())
@@ -267,7 +269,7 @@ class Analysis:
             if is_ordinary:
                 remembered.keep(replace(asked, pins=pins), verdict.without_session(), needs_constants=is_bound)
         state.gate = None
-        gate.resume(verdict)
+        gate.resume(replace(verdict, tree=meaning_of(gate.trees[0])))
 
     def _decide_by_text(self, gate: Gate, error: ProxyError) -> None:
         """What could not be understood is refused under masks; without any, only what the text says can refuse it."""

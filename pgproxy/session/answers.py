@@ -14,7 +14,7 @@ from pgproxy.session.actions import Close
 from pgproxy.session.admission import has_masks
 from pgproxy.session.copying import Copying
 from pgproxy.session.execution import Execution
-from pgproxy.session.notices import is_tree, tree_text
+from pgproxy.session.notices import is_tree, meaning_of, tree_text
 from pgproxy.session.pending import ANSWERS, COPY_TAGS, Pending, Request
 from pgproxy.session.phases import Phase
 from pgproxy.session.prepared import Verdict
@@ -143,10 +143,12 @@ class Answers:
             case Pending(trees=list() as trees):
                 trees.append(text)
             case Pending(request=Request.BIND, portal=portal) if portal is not None:
+                portal.prepared.announced.add(meaning_of(text))
                 portal.prepared.is_stale = True  # at once: a Bind that fails now does not announce it again
             case Pending(request=Request.EXECUTE, copy_out=copy_out) if copy_out is not None:
                 copy_out.announce(text)
             case Pending(request=Request.DESCRIBE_STATEMENT, visible=True, prepared=prepared) if prepared is not None:
+                prepared.announced.add(meaning_of(text))
                 prepared.is_stale = True  # Describe analyses anew too, and Bind is then silent
             case Pending(request=Request.EXECUTE, verdict=Verdict(runs_quietly=True)) if has_masks(self._state.context):
                 raise NotUnderstood("not provably safe: a prepared statement changed its meaning while it was executed")

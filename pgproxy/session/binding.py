@@ -11,8 +11,15 @@ from pgproxy.session.phases import Phase
 from pgproxy.session.prepared import Portal, Verdict
 from pgproxy.session.probing import is_charged
 from pgproxy.session.questions import Versions, about_formats, about_versions
+from pgproxy.session.refusing import refuse_here
 from pgproxy.session.state import SessionState
 from pgproxy.wire import query, results
+
+RENAMED = NotUnderstood(
+    "not provably safe: names in the statement mean something else by now, and the server keeps the first meaning",
+    detail="rule builtin.changed",
+    hint="Prepare it again.",
+)
 
 Then = Callable[[Portal], None]
 
@@ -65,6 +72,11 @@ class Binding:
             return
 
         def again(fresh: Verdict) -> None:
+            # Without a tree the server keeps to the names it looked up at first, whatever shadows them by now.
+            if fresh.is_analysed and fresh.tree not in (verdict.tree, *prepared.announced):
+                refuse_here(self._state, RENAMED)
+                return
+            prepared.announced.clear()
             prepared.verdict = portal.verdict = fresh
             prepared.is_stale = False
             if is_charged(self._state, fresh, portal.bind):

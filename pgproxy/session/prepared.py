@@ -66,6 +66,8 @@ class Verdict:
     """Of an analysed statement, as the server settled on them."""
     watched: Watched | None = None
     """What it was made from and the server does not announce; None: it announces all."""
+    tree: bytes = b""
+    """Of an analysed statement: a digest of its tree."""
     passes_rows: bool = False
     """Without a tree: SHOW, or anything of an identity that has no masks."""
     kept_level: str | None = None
@@ -186,6 +188,8 @@ class Prepared:
 
     name: str
     verdict: Verdict
+    announced: set[bytes] = field(default_factory=set)
+    """Digests of the trees that came since the last decision."""
     is_stale: bool = False
     """The server analysed it anew and that has not been decided yet: its next Bind decides again first."""
 

@@ -216,3 +216,15 @@ def test_whoever_sees_everything_prepares_what_they_like(place: Place) -> None:
     with psycopg.connect(place.revealed, autocommit=True) as connection:
         connection.execute("PREPARE s (int) AS SELECT name FROM users WHERE id = $1")
         assert connection.execute("EXECUTE s (1)").fetchone() == ("Ada Lovelace",)
+
+
+@pytest.mark.parametrize("way", ["protocol", "SQL"])
+def test_a_body_that_is_read_anew_lets_no_shadow_in(place: Place, agent: WireClient, way: str) -> None:
+    """A function's body is announced at each Bind; the names of the statement itself stay what they were at Parse."""
+    place.database.sql("CREATE OR REPLACE FUNCTION one() RETURNS integer LANGUAGE sql STABLE AS 'SELECT 1'")
+    agent.ask(Query("CREATE TEMP TABLE warm (x integer)"))
+    text = "SELECT name || '', one() FROM users"
+    agent.ask(*(Parse("s", text), Sync()) if way == "protocol" else (Query(f"PREPARE s AS {text}"),))
+    agent.ask(Query("CREATE TEMP VIEW users AS SELECT 'another' AS name"))
+    for messages in ((Bind("", "s"), Execute(""), Sync()), (Query("EXECUTE s"),)):
+        assert b"Ada Lovelace" not in cells(agent.ask(*messages))
