@@ -224,7 +224,12 @@ def decision_for_utility(raw: RawStatement, identity: Identity, rules: Rules) ->
 
 
 def needs_constants(understanding: Understanding, identity: Identity, rules: Rules, pins: Pins) -> bool:
-    """Whether a masked column meets what the client gives: then another constant is another question."""
+    """Whether a masked column meets what the client gives: then another constant is another question.
+
+    Constants that come out as they are count too: they may be an EXECUTE's arguments, or go into what is made of them.
+    """
+    if any(output.constants for output in understanding.lineage.outputs):
+        return True
     subject = subject_of(identity, rules)
     return bool(subject.masks) and compares_masked(understanding.lineage, Masked(subject, understanding.catalog, pins))
 
