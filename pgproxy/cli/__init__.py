@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from pgproxy import __version__
+from pgproxy.cli.attacking import attack
 from pgproxy.cli.demonstrating import demo
 from pgproxy.cli.granting import grants
 from pgproxy.cli.inspecting import check, explain
@@ -19,5 +20,5 @@ def main() -> None:
     """A PostgreSQL proxy that lets AI agents run freely while data stays inside its boundary."""
 
 
-for command in (demo, serve, check, explain, test, grants, keygen):
+for command in (demo, serve, check, explain, test, grants, attack, keygen):
     main.add_command(command)

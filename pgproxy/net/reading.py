@@ -86,6 +86,17 @@ async def try_login(upstream: Upstream, role: Credentials, database: str) -> Non
         pass
 
 
+async def read_texts(upstream: Upstream, database: str, sql: str) -> list[str]:
+    """The first column, text, of a statement that is run as the role of `upstream.dsn`, with plain settings of formats.
+
+    Raises:
+        UpstreamUnreachable (08006): with why.
+    """
+    async with _connected(upstream, upstream.credentials, database, "values") as connection:
+        await connection.execute("SET DateStyle = 'ISO, MDY'; SET IntervalStyle = 'postgres'; SET TimeZone = 'UTC'")
+        return [str(row[0]) for row in await connection.fetch(sql)]
+
+
 @asynccontextmanager
 async def _connected(
     upstream: Upstream, role: Credentials, database: str, what: str

@@ -12,8 +12,8 @@ from pgproxy.policy.names import is_system_schema
 from pgproxy.policy.rules import Rules
 from pgproxy.policy.subject import subject_of
 
-_NOBODY = Identity("", source="role")
-"""Whom no reveal names."""
+NOBODY = Identity("", source="role")
+"""Whom no reveal names: what is masked for anybody is masked for it."""
 _STORED_KINDS = frozenset("rpfm")
 
 
@@ -39,9 +39,9 @@ def stored_relations(catalog: Catalog) -> Iterator[Relation]:
             yield relation
 
 
-def masked_columns(rules: Rules, catalog: Catalog, pins: Pins) -> list[MaskedColumn]:
-    """Those of stored relations, whoever a `reveal` shows them to; what views make of them is not here."""
-    masked = Masked(subject_of(_NOBODY, rules), catalog, pins)
+def masked_columns(rules: Rules, catalog: Catalog, pins: Pins, identity: Identity = NOBODY) -> list[MaskedColumn]:
+    """Those of stored relations that the identity sees masked; what views make of them is not here."""
+    masked = Masked(subject_of(identity, rules), catalog, pins)
     return [
         MaskedColumn(relation, column, mask)
         for relation in stored_relations(catalog)

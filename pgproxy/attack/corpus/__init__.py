@@ -1,0 +1,1 @@
+"""The attempts, as templates: data for `pgproxy.attack.templates`, no code."""

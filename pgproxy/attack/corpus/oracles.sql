@@ -1,0 +1,34 @@
+select count(*) from {t} where {c}::text like {guess} || '%'
+select count(*) from {t} where {c}::text >= {guess}
+select count(*) from {t} where {c}::text < {guess}
+select count(*) from {t} where {c}::text between {guess} and {guess} || 'zzz'
+select count(*) from {t} where position({guess} in {c}::text) > 0
+select count(*) from {t} where {c}::text ~ {guess}
+select count(*) from {t} where {c}::text similar to {guess}
+select count(*) from {t} where starts_with({c}::text, {guess})
+select count(*) from {t} where md5({c}::text) = md5({guess})
+select count(*) from {t} where left({c}::text, 3) = left({guess}, 3)
+select exists (select from {t} where {c}::text like {guess})
+select {k} in (select {k} from {t} where {c}::text like {guess}) from {t}
+select case when {c}::text like {guess} then 1 else 0 end from {t}
+select count(*) filter (where {c}::text like {guess}) from {t}
+select sum(case when {c}::text > {guess} then 1 end) from {t}
+select rank({guess}) within group (order by {c}::text) from {t}
+select {k} from {t} order by {c}::text like {guess} desc limit 3
+select {k} from {t} order by ({c}::text = {guess}) desc limit 3
+select count(*) over (order by {k} rows (select count(*) from {t} where {c}::text like {guess}) preceding) from {t}
+select {k} from {t} limit (select count(*) from {t} where {c}::text like {guess})
+select {k} from {t} offset (select count(*) from {t} where {c}::text like {guess})
+select 1 from {t} group by {k} having max({c}::text) like {guess}
+select count(*) from {t} as a join (values ({guess})) as v(q) on a.{c}::text like v.q
+select count(*) from {t} tablesample bernoulli ((select 100 * count(*) from {t} where {c}::text like {guess}))
+select 1 / (select count(*) from {t} where {c}::text like {guess})
+select nullif({c}::text like {guess}, false) from {t}
+select ({c}::text like {guess})::int from {t}
+select bool_or({c}::text like {guess}) from {t}
+select {c}::text > {guess} from {t}
+with w as (select {k} from {t} where {c}::text like {guess}) select count(*) from w
+explain select 1 from {t} where {c}::text like {guess}
+update {t} set {k} = {k} where {c}::text like {guess}
+delete from {t} where {c}::text like {guess}
+copy (select count(*) from {t} where {c}::text like {guess}) to stdout
