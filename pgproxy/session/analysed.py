@@ -152,6 +152,8 @@ class AnalysedSession:
             if state.copies_in and frame.tag != b"X":
                 self._copying.on_client(frame)
                 continue
+            if state.waits_for_answers:
+                state.enter(Phase.READY)  # they have come: from here on it is a message like any other
             if self.phase is Phase.DISCARDING and frame.tag not in (b"S", b"X"):
                 continue
             handler = self._handlers.get(frame.tag)

@@ -52,6 +52,10 @@ class Attacker:
     def send(self, *messages: bytes) -> list[Seen]:
         """Up to the next ReadyForQuery."""
         self._client.send(*messages)
+        return self.more()
+
+    def more(self) -> list[Seen]:
+        """What comes up to the next ReadyForQuery."""
         answer = seen(self._client.read_until(b"Z"))
         assert answer[-1].tag == b"Z", "the proxy closed the connection"
         told = [text.encode() for message in answer for _, text in message.fields]

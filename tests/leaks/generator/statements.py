@@ -308,7 +308,7 @@ class Statements(Queries):
         setting = self.random.choice(
             ("set datestyle = 'sql, dmy'", "set timezone = 'Asia/Tokyo'", "set intervalstyle = iso_8601",
              "set bytea_output = escape", "set extra_float_digits = -3", "set local search_path = public",
-             "set enable_hashjoin = off", "set client_min_messages = debug1", "set array_nulls = off")
+             "set work_mem = '128kB'", "set client_min_messages = debug1", "set array_nulls = off")
         )  # fmt: skip
         return [Part("", [setting]), self._top()]
 
