@@ -81,6 +81,14 @@ class Carrying:
                         if not is_new and oid in self._masked.catalog.relations:
                             yield constraint.kind, ColumnId(oid, attnum)
 
+    def generated_with(self, target: ColumnId) -> Iterator[tuple[ColumnId, frozenset[int]]]:
+        """The generated columns computed from that column that a rule masks itself, with the attribute numbers of all
+        that they are computed from. Raises NotUnderstood."""
+        relation = self._masked.relation(target.relation)
+        for column in relation.columns:
+            if target.attnum in column.sources and self._masked.mask_of(relation, column.name) is not None:
+                yield ColumnId(target.relation, column.attnum), column.sources
+
     def is_checked(self, target: ColumnId) -> bool:
         """A check compares what is written there. Raises NotUnderstood."""
         column = self._masked.column(target)

@@ -14,7 +14,8 @@ class Comparison:
     """Constants that the client compares with, or writes into, one masked column."""
 
     column: str
-    """"schema.table.column"; of an inheritance tree its root's, for a value looked for in each part is one value."""
+    """"schema.table.column"; of an inheritance tree its root's, for a value looked for in each part is one value, and
+    of a temporary table that of what fed it: a new table of the same values is no new budget."""
     constants: tuple[Constant, ...]
     is_limited_by_default: bool
     """Not where `predicates: allow` holds: there a range says more."""
@@ -48,9 +49,11 @@ def tested_by(write: Write, carrying: Carrying) -> Iterator[Carried]:
     """The masked columns of which success of the write may tell whether the written value is there.
 
     The written column itself: a unique constraint, or a join with another column of the same mask, would tell. And of
-    a foreign key the other side.
+    a foreign key the other side. A generated column is written with what it is made from.
     """
     yield from _masked(write.target, carrying)
+    for column, _ in carrying.generated_with(write.target):
+        yield from _masked(column, carrying)
     for kind, column in carrying.tested_with(write.target):
         if kind == "f" and column != write.target:
             yield from _masked(column, carrying)
@@ -62,4 +65,5 @@ def _masked(column: ColumnId, carrying: Carrying) -> Iterator[Carried]:
 
 def _comparison(one: Carried, constants: tuple[Constant, ...], carrying: Carrying) -> Iterator[Comparison]:
     if one.mask is not None and not one.is_outside_masked_paths:
-        yield Comparison(carrying.root_name(one.column), constants, one.mask.predicates != "allow")
+        for name in one.mask.stands_for or (carrying.root_name(one.column),):
+            yield Comparison(name, constants, one.mask.predicates != "allow")

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from pgproxy.catalog.model import Catalog
 from pgproxy.login.identity import Identity
 from pgproxy.policy.carrying import Carrying
-from pgproxy.policy.comparisons import Comparison, comparisons, counted_rows
+from pgproxy.policy.comparisons import Comparison, comparisons, counted_rows, tested_by
 from pgproxy.policy.conditions import Touched, applies, touched_columns
 from pgproxy.policy.decision import Action, Decision, OutputColumn, Reason
 from pgproxy.policy.mask_text import mask_text
@@ -90,15 +90,15 @@ def decide(
 
 
 def compares_masked(lineage: Lineage, masked: Masked) -> bool:
-    """Whether a masked column decides rows or is written: then constants may be guesses at its values.
+    """Whether a masked column decides rows, or is written or tested: then constants may be guesses at its values.
 
     Raises:
         NotUnderstood (42501): as `decide`.
     """
     carrying = Carrying(masked, lineage.materialized)
-    columns = {use.column for use in lineage.uses}.union(write.target for write in lineage.writes)
-    return any(
-        carried.mask is not None for column in columns for carried in carrying.of_source(Source(column, Form.COPY))
+    used = {use.column for use in lineage.uses}
+    return any(any(tested_by(write, carrying)) for write in lineage.writes) or any(
+        carried.mask is not None for column in used for carried in carrying.of_source(Source(column, Form.COPY))
     )
 
 

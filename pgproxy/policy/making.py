@@ -46,7 +46,7 @@ def fed_masks(lineage: Lineage, masked: Masked, rules: Rules) -> tuple[ColumnMas
         is_copy = all(one.form is Form.COPY and one.is_direct for one in parts)
         entries = tuple(dict.fromkeys(entry for one in own for entry in one.entries))
         predicates = strictest if is_copy or strictest == "allow" else "deny"
-        names = [name for one in parts if one.mask for name in one.mask.stands_for or (one.name,)]
+        names = [name for one in parts if one.mask for name in one.mask.stands_for or (carrying.root_name(one.column),)]
         is_secret = any(one.is_secret for one in own)
         found.append(ColumnMask(mask, predicates, entries, is_secret, tuple(sorted(set(names)))))
     return tuple(found)
@@ -72,7 +72,7 @@ def decide_making(
     )
     relation = Relation(_MADE, schema, target.name, target.kind, columns)
     writes = tuple(
-        Write(ColumnId(_MADE, column.attnum), output.sources)
+        Write(ColumnId(_MADE, column.attnum), output.sources, constants=output.constants)
         for column, output in zip(columns, lineage.outputs, strict=True)
         if target.kind != "m" or masked.mask_of(relation, column.name) or masked.is_revealed(relation, column.name)
     )

@@ -215,17 +215,19 @@ def _test_denials(write: Write, target: Carried, carrying: Carrying) -> Iterator
 
 
 def _uncounted_denials(write: Write, target: Carried, carrying: Carrying) -> Iterator[Reason]:
-    """Under equality what is written is counted, for a join or a constraint would tell which of it was there before.
+    """What is written is counted: a join or a constraint would tell which of it was there before, and read back it is
+    the mask of a guess.
 
-    So it must be known: constants, what the server chooses, or a masked value. A table of guesses is none of these.
+    So it must be known: constants, what the server chooses, or a masked value. A table of guesses is none of these, nor
+    is what a masked generated column makes of several.
     """
-    is_known = write.constants is not None
+    is_known = write.constants is not None or write.comes_in_rows
     if write.sources:
         is_known = all(one.mask is not None for one in carrying.of_sources(write.sources))
-    if is_known:
+    if is_known and all(len(sources) == 1 for _, sources in carrying.generated_with(write.target)):
         return
     for one in tested_by(write, carrying):
-        if one.mask is not None and one.mask.predicates == "equality" and not one.is_outside_masked_paths:
+        if one.mask is not None and one.mask.predicates != "allow" and not one.is_outside_masked_paths:
             yield Reason(
                 one.mask.rule,
                 f"{one.name} is masked, and what is written into {target.name} cannot be counted",

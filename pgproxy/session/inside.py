@@ -28,7 +28,7 @@ from pgproxy.session.probing import is_charged
 from pgproxy.session.questions import about_creation_schema, about_materialized_view, about_temporary_relation
 from pgproxy.session.refusing import refuse_here
 from pgproxy.session.state import Gate, SessionState
-from pgproxy.session.understanding import check_making, masks_to_hand_on
+from pgproxy.session.understanding import check_making, masks_to_hand_on, without_parameters
 from pgproxy.statements.grammar import split
 from pgproxy.statements.model import ColumnId, Handling, RawStatement
 from pgproxy.wire import query, results
@@ -264,10 +264,11 @@ class Inside:
             return
         rules = state.context.rules()
         masks = masks_to_hand_on(understanding, state.context.identity, rules, state.context.pins.under(rules))
-        if not any(masks):
-            then()
-        elif target.is_temporary:
-            self._feed(portal, masks, then)
+        if target.is_temporary:
+            if any(masks):
+                self._feed(portal, masks, then)
+            else:
+                then()
         elif target.schema:
             self._check_making(portal, raw, inner, target.schema, masks, then)
         else:
@@ -292,16 +293,23 @@ class Inside:
         state, understanding = self._state, inner.understanding
         assert raw.target is not None and understanding is not None
         if schema.startswith("pg_temp"):  # search_path says so
-            self._feed(portal, masks, then)
+            if any(masks):
+                self._feed(portal, masks, then)
+            else:
+                then()
             return
         rules = state.context.rules()
         pins = state.context.pins.under(rules)
         try:
-            check_making(raw.target, schema, understanding, state.context.identity, rules, pins)
+            understanding = understanding.own(inner.parameter_types, inner.row)
+            if raw.inner is not None and raw.inner.handling is Handling.EXECUTE:
+                understanding = without_parameters(understanding)  # they are the arguments of EXECUTE
+            decision = check_making(raw.target, schema, understanding, state.context.identity, rules, pins)
         except ProxyError as error:
             refuse_here(state, error)
             return
-        then()
+        if is_charged(state, replace(inner, decision=decision), portal.bind):
+            then()
 
     def _feed(self, portal: Portal, masks: Sequence[ColumnMask | None], then: Callable[[], None]) -> None:
         if len(self._state.temporary) + len(masks) > MAX_TEMPORARY_COLUMNS:

@@ -54,7 +54,9 @@ def _charge(state: SessionState, verdict: Verdict, bind: Bind | None, arguments:
     values: Values = ParameterValues(bind, verdict.parameter_types, understanding.catalog.types, settings)
     if arguments is not None:
         given = ParameterValues(bind, arguments.parameter_types, understanding.catalog.types, settings)
-        outputs = () if arguments.understanding is None else arguments.understanding.lineage.outputs
+        outputs: tuple[Output, ...] = ()
+        if arguments.understanding is not None:
+            outputs = arguments.understanding.own(arguments.parameter_types, arguments.row).lineage.outputs
         values = ArgumentValues(outputs, given, verdict.parameter_types)
     probes = probes_of(decision.comparisons, values, context.keys.draw("probes"))
     _charge_probes(state, probes)

@@ -206,6 +206,15 @@ def masks_to_hand_on(
     return fed_masks(understanding.lineage, masked, rules)
 
 
+def without_parameters(understanding: Understanding) -> Understanding:
+    """Outputs that depend on parameters are not known to be one value."""
+    outputs = tuple(
+        replace(output, constants=None) if any(one.parameters for one in output.constants or ()) else output
+        for output in understanding.lineage.outputs
+    )
+    return replace(understanding, lineage=replace(understanding.lineage, outputs=outputs))
+
+
 def check_making(
     target: Target, schema: str, understanding: Understanding, identity: Identity, rules: Rules, pins: Pins
 ) -> Decision:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -33,6 +34,11 @@ CREATE TABLE parts_1 PARTITION OF parts FOR VALUES IN (1);
 CREATE TABLE parts_2 PARTITION OF parts FOR VALUES IN (2);
 INSERT INTO parts VALUES (1, 'ssn-1'), (2, 'ssn-2');
 CREATE TABLE guesses (guess text, guess_ssn text);
+CREATE TABLE computed (id int, word text, guess_ssn text GENERATED ALWAYS AS ('ssn-' || id) STORED,
+    guess_both text GENERATED ALWAYS AS (id || word) STORED);
+CREATE TABLE computed_by_one (id int, guess_ssn text GENERATED ALWAYS AS ('ssn-' || id) STORED);
+CREATE TABLE counted (id int, guess_pin int GENERATED ALWAYS AS IDENTITY);
+CREATE SEQUENCE numbers;
 CREATE TABLE places (id int PRIMARY KEY, code text UNIQUE);
 CREATE TABLE visits (id int, who text REFERENCES places (code));
 CREATE TABLE mentions (ssn text REFERENCES users (ssn));
@@ -65,6 +71,8 @@ OVER = (
     f"INSERT INTO users (id, ssn) VALUES {', '.join(f'({1000 + n}, {w!r})' for n, w in enumerate(WORDS))}"
     " ON CONFLICT DO NOTHING",
     f"INSERT INTO users (id, ssn) SELECT 5000, x FROM (VALUES {', '.join(f'({w!r})' for w in WORDS)}) v(x)",
+    f"CREATE TABLE made AS SELECT x AS guess_ssn FROM (VALUES {', '.join(f'({word!r})' for word in WORDS)}) v(x)",
+    f"INSERT INTO computed_by_one VALUES {', '.join(f'({n})' for n in range(LIMIT + 1))}",
     f"INSERT INTO mentions VALUES {', '.join(f'({word!r})' for word in WORDS)}",
 )
 DENIED = (
@@ -84,6 +92,20 @@ DENIED = (
     f"SELECT count(*) FROM users WHERE ssn = {CASE}",
     f"UPDATE users SET ssn = {CASE} WHERE id = 1",
     "DELETE FROM places WHERE id = 2",
+    # A name that a rule masks, over values that were never counted.
+    "CREATE TABLE made AS SELECT 'ssn-' || g AS guess_ssn FROM generate_series(1, 100) g",
+    "SELECT 'ssn-' || g AS guess_ssn INTO made FROM generate_series(1, 100) g",
+    "CREATE TABLE made (guess_ssn) AS TABLE places",
+    "CREATE MATERIALIZED VIEW made AS SELECT code AS guess_ssn FROM places",
+    "INSERT INTO computed_by_one SELECT g FROM generate_series(1, 100) g",
+    "INSERT INTO computed VALUES (1, 'x')",
+    # The client sets the sequence and the search path.
+    "INSERT INTO counted SELECT g FROM generate_series(1, 100) g",
+    "INSERT INTO guesses (guess_ssn) SELECT nextval('numbers') FROM generate_series(1, 100)",
+    "SELECT count(*) FROM users WHERE pin = nextval('numbers')",
+    "SELECT count(*) FROM users WHERE pin = lastval()",
+    "SELECT count(*) FROM users WHERE ssn = current_schema",
+    "SELECT count(*) FROM users WHERE ssn = current_schema()",
     "UPDATE places SET code = 'z' WHERE id = 2",
 )
 
@@ -94,6 +116,7 @@ def proxy(database: Database, tmp_path_factory: pytest.TempPathFactory) -> Itera
     role = f"{database.name}_app"
     database.server.new_role(role)
     database.sql(f'GRANT ALL ON ALL TABLES IN SCHEMA public TO "{role}"')
+    database.sql(f'GRANT ALL ON ALL SEQUENCES IN SCHEMA public TO "{role}"; GRANT ALL ON SCHEMA public TO "{role}"')
     people = ("agent", "careful", "plain", *(f"agent-{number}" for number in range(80)))
     identities: dict[str, object] = {
         name: {"password": "pw", "upstream": {"user": role}, "groups": ["agent" if "-" in name else "others"]}
@@ -182,6 +205,42 @@ def test_partitions_share_the_count_of_their_root(someone: Callable[..., psycopg
     with someone() as connection:
         for table in ("parts", "parts_1", "parts_2"):
             connection.execute(f"SELECT id FROM {table} WHERE ssn IN ({', '.join(map(repr, WORDS[:-1]))})".encode())
+
+
+def test_temporary_tables_share_the_count_of_what_fed_them(someone: Callable[..., psycopg.Connection]) -> None:
+    with someone() as connection:
+        for table in ("one", "two"):
+            connection.execute(f"CREATE TEMPORARY TABLE {table} AS SELECT ssn FROM parts_1".encode())
+            connection.execute(f"SELECT FROM {table} WHERE ssn IN ({', '.join(map(repr, WORDS[:-1]))})".encode())
+        connection.execute(f"SELECT FROM parts WHERE ssn IN ({', '.join(map(repr, WORDS[:-1]))})".encode())
+        with pytest.raises(psycopg.errors.ConfigurationLimitExceeded):
+            connection.execute("SELECT FROM two WHERE ssn = 'more'")
+
+
+@pytest.mark.parametrize("sql", ["INSERT INTO mentions VALUES ('g%s')", "INSERT INTO computed_by_one VALUES (%s)"])
+def test_each_of_like_statements_counts(someone: Callable[..., psycopg.Connection], sql: str) -> None:
+    with someone() as connection:
+        for number in range(LIMIT):
+            with contextlib.suppress(psycopg.errors.ForeignKeyViolation):
+                connection.execute((sql % number).encode())
+        with pytest.raises(psycopg.errors.ConfigurationLimitExceeded):
+            connection.execute((sql % LIMIT).encode())
+
+
+def test_a_masked_name_is_filled_with_constants(someone: Callable[..., psycopg.Connection]) -> None:
+    with someone() as connection:
+        for number in range(LIMIT):
+            connection.execute(f"CREATE TABLE made_{number} AS SELECT 'g{number}' AS guess_ssn".encode())
+        with pytest.raises(psycopg.errors.ConfigurationLimitExceeded):
+            connection.execute("CREATE TABLE made_over AS SELECT 'over' AS guess_ssn")
+
+
+def test_arguments_of_execute_do_not_fill_a_masked_name(someone: Callable[..., psycopg.Connection]) -> None:
+    with someone() as connection:
+        connection.execute("PREPARE filling (text) AS SELECT $1 AS guess_ssn")
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            connection.execute("CREATE TABLE made AS EXECUTE filling ('guess')")
+        connection.execute("CREATE TEMPORARY TABLE made AS EXECUTE filling ('guess')")
 
 
 def test_explain_and_cursors_with_parameters(someone: Callable[..., psycopg.Connection]) -> None:

@@ -38,6 +38,8 @@ from pgproxy.wire.formats.oids import ELEMENT_OF_ARRAY
 if TYPE_CHECKING:
     from pgproxy.statements.lineage.walk import Walk
 
+_CURRENT_SCHEMA = 14
+"""SQLValueFunctionOp (nodes/primnodes.h); the client sets the search path."""
 _EXTERNAL, _SUBLINK, _MULTI = 0, 2, 3
 """paramkind (nodes/primnodes.h): $n, a column of the sublink's query, a column of SET (…) = (SELECT …)."""
 _EXISTS, _ALL, _ANY, _ROW_COMPARE, _EXPRESSION, _MULTI_EXPRESSION, _ARRAY = range(7)
@@ -93,7 +95,7 @@ class Expressions:
             "RETURNINGEXPR": lambda node, scope: self.value(node["retexpr"], scope),
             "GROUPINGFUNC": lambda node, scope: NOTHING,
             "NEXTVALUEEXPR": self._next_value,
-            "SQLVALUEFUNCTION": lambda node, scope: SERVER_CHOSEN,
+            "SQLVALUEFUNCTION": lambda node, scope: NOTHING if node["op"] == _CURRENT_SCHEMA else SERVER_CHOSEN,
         }
 
     def value(self, node: Any, scope: Scope) -> Value:
@@ -320,7 +322,7 @@ class Expressions:
 
     def _next_value(self, node: Node, scope: Scope) -> Value:
         self._walk.is_read_only = False
-        return SERVER_CHOSEN
+        return NOTHING
 
     def check_sort_clause(self, clause: Node) -> None:
         """The functions behind the operators of a SORTGROUPCLAUSE."""

@@ -41,7 +41,13 @@ _ARITHMETIC: Final = re.compile(
     """,
     re.VERBOSE,
 )
-_SERVER_CHOOSES: Final = frozenset(("gen_random_uuid", "uuidv4", "uuidv7", "clock_timestamp", "nextval"))
+_SERVER_CHOOSES: Final = frozenset(
+    """
+    clock_timestamp current_database current_user gen_random_uuid getpgusername now pg_backend_pid session_user
+    statement_timestamp transaction_timestamp uuidv4 uuidv7
+    """.split()
+)
+"""Not nextval, lastval, random or current_schema: a client sets the sequence, the seed and the search path."""
 
 
 def literal(node: Node, *, is_array: bool) -> Value:
@@ -63,7 +69,7 @@ def literal(node: Node, *, is_array: bool) -> Value:
 
 def computed(name: str, arguments: Sequence[Value]) -> Value:
     """A call of that built-in function (or of an operator's) with arguments in which nothing is stored."""
-    if (name and not arguments) or name in _SERVER_CHOOSES:
+    if name in _SERVER_CHOOSES:
         return SERVER_CHOSEN
     if name not in _SAME_FOR_SAME and not _ARITHMETIC.fullmatch(name):
         return NOTHING
@@ -98,5 +104,5 @@ def _applied(form: str, way: tuple[Constant, ...]) -> Constant:
 
 
 SERVER_CHOSEN: Final = Value(constants=frozenset())
-"""now(), CURRENT_USER, nextval: the client had no say in it, so there is nothing to count."""
+"""now(), CURRENT_USER: the client had no say in it, so there is nothing to count."""
 _NULL: Final = Constant("\0NULL")
