@@ -2,7 +2,8 @@
 
 Closed by: control characters, backslash, braces, parentheses and a leading `:` `<` `"` are refused in identifiers
 before Parse; the reader takes tokens as the server's own reader does, with fixed fields for each node; names decide
-nothing.
+nothing. Tried: without the first the reader alone still refuses or masks all of these (its own test is
+tests/statements/test_identifiers).
 """
 
 from __future__ import annotations
