@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from pgproxy.errors import MalformedMessage, ProxyError, UpstreamUnreachable
 from pgproxy.session.pending import Pending, Request
+from pgproxy.session.phases import Phase
 from pgproxy.session.probing import RowCounter
 from pgproxy.session.state import SessionState
 from pgproxy.wire import copying, query
@@ -46,8 +47,9 @@ class Copying:
         copying = self._state.pending.next_that_takes_data()
         if copying is not None:
             decision = None if copying.verdict is None else copying.verdict.decision
-            if decision is not None and decision.counted_rows:
-                raise MalformedMessage("data of a COPY into masked columns before the server asked for it")
+            if decision is not None and decision.counted_rows:  # counted as any, once its format is known
+                self._state.wait_for_answers(frame)
+                return
             copying.has_all_data = copying.has_all_data or frame.tag != b"d"
             self._state.send_upstream(frame.data)
 
@@ -73,6 +75,8 @@ class Copying:
         if not head.takes_data:
             raise _unadmitted()
         self._state.copies_in = not head.has_all_data
+        if self._state.script is None and self._state.phase is Phase.RUNNING:  # early data waited for this
+            self._state.enter(Phase.READY)
         if head.request is Request.EXECUTE and self._state.copies_in:
             self._state.pending.drop_syncs_behind_head()
         decision = None if head.verdict is None else head.verdict.decision

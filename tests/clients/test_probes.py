@@ -11,6 +11,10 @@ import asyncpg
 import psycopg
 import pytest
 
+from pgproxy.wire.copying import CopyData, CopyDone, CopyFail
+from pgproxy.wire.query import Bind, Execute, Parse, Sync
+from pgproxy.wire.trace import Message
+from tests.clients.wire_client import WireClient, connected
 from tests.proxies import ProxyProcess
 from tests.servers import Database
 
@@ -266,6 +270,27 @@ def test_rows_of_copy_are_counted_as_they_stream(someone: Callable[..., psycopg.
             with connection.cursor().copy("COPY guesses (guess_ssn) FROM STDIN (FORMAT binary)") as copy:
                 copy.set_types(["text"])
                 copy.write_row(["x"])
+
+
+def test_rows_of_copy_that_come_before_the_server_asks(
+    someone: Callable[..., psycopg.Connection], proxy: ProxyProcess
+) -> None:
+    with someone() as known:
+        user, database = known.info.user, known.info.dbname
+
+    def copied(client: WireClient, *data: Message, table: str = "guesses (guess_ssn)") -> list[object]:
+        parts = (Parse("", f"COPY {table} FROM STDIN", ()), Bind("", ""), Execute(""))
+        said = client.ask(*parts, *data, Sync())
+        return [one for one in said if one[0] in ("CommandComplete", "ErrorResponse", "ReadyForQuery")]
+
+    with connected(proxy.dsn(database, user, "pw")) as client:
+        early = [CopyData(f"{word}\n".encode()) for word in WORDS]
+        assert copied(client, *early[:-1], CopyDone()) == [("CommandComplete", "COPY 10"), ("ReadyForQuery", "I")]
+        assert copied(client, *early, CopyDone()) == [("ErrorResponse", "53400"), ("ReadyForQuery", "I")]
+        assert copied(client, *early, CopyFail("no")) == [("ErrorResponse", "53400"), ("ReadyForQuery", "I")]
+        refused = [("ErrorResponse", "42P01"), ("ReadyForQuery", "I")]
+        assert copied(client, *early, CopyDone(), table="nosuch") == refused
+        assert copied(client, *early[:1], CopyDone()) == [("CommandComplete", "COPY 1"), ("ReadyForQuery", "I")]
 
 
 def test_sql_prepare_and_execute(someone: Callable[..., psycopg.Connection]) -> None:
