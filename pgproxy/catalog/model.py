@@ -133,7 +133,8 @@ class Function:
     language: str = "internal"
     security_definer: bool = False
     calls: tuple[int, ...] = ()
-    """Functions an aggregate calls (transition, final, combine, …), and those that defaults of parameters call."""
+    """Functions an aggregate calls (transition, final, combine, …), those that defaults of parameters call, and the
+    built-in ones whose code a function in LANGUAGE internal is."""
     version: str = ""
     """As `Relation.version`."""
     is_strict: bool = False
@@ -145,6 +146,11 @@ class Function:
     @property
     def is_builtin(self) -> bool:
         return self.oid < FIRST_NORMAL_OID
+
+    @property
+    def is_alias(self) -> bool:
+        """It is nothing but the functions in `calls`: an aggregate, or built-in code under another name."""
+        return not self.is_builtin and self.language == "internal" and bool(self.calls)
 
     @property
     def is_sql(self) -> bool:

@@ -55,12 +55,19 @@ family(oid, in_definition) AS (
   ) AS n(oid, in_definition)
 ),
 neighbours(oid) AS (
-  SELECT t.tgconstrrelid
-  FROM family AS f
-  JOIN pg_catalog.pg_trigger AS t ON t.tgrelid = f.oid
-  WHERE t.tgconstrrelid <> 0
+  (SELECT t.tgconstrrelid
+   FROM family AS f
+   JOIN pg_catalog.pg_trigger AS t ON t.tgrelid = f.oid
+   WHERE t.tgconstrrelid <> 0
+   LIMIT (SELECT 2147483647))
   UNION
-  SELECT i.inhparent FROM neighbours AS n JOIN pg_catalog.pg_inherits AS i ON i.inhrelid = n.oid
+  SELECT u.oid
+  FROM neighbours AS n
+  CROSS JOIN LATERAL (
+    SELECT i.inhparent FROM pg_catalog.pg_inherits AS i WHERE i.inhrelid = n.oid
+    UNION ALL
+    SELECT i.inhrelid FROM pg_catalog.pg_inherits AS i WHERE i.inhparent = n.oid
+  ) AS u(oid)
 ),
 relations(oid) AS (
   SELECT u.oid
@@ -147,6 +154,13 @@ calls(caller, oid) AS (
   CROSS JOIN LATERAL pg_catalog.regexp_matches(
     p.proargdefaults::pg_catalog.text, ':(?:op)?funcid ([0-9]+)', 'g') AS m(part)
   WHERE p.proargdefaults IS NOT NULL
+  UNION ALL
+  -- LANGUAGE internal: another name for the code of built-in functions. Only a superuser can make one.
+  SELECT f.oid, b.oid
+  FROM named_functions AS f
+  JOIN pg_catalog.pg_proc AS p ON p.oid = f.oid
+  JOIN pg_catalog.pg_proc AS b ON b.prosrc = p.prosrc AND b.prolang = p.prolang
+  WHERE f.oid >= 16384 AND b.oid < 16384 AND p.prolang = 12 AND p.prokind <> 'a'
 ),
 functions(oid) AS (
   SELECT f.oid FROM named_functions AS f UNION SELECT c.oid FROM calls AS c
@@ -270,11 +284,14 @@ SELECT pg_catalog.json_build_object(
         WHEN y.typtype = 'm' THEN (
           SELECT pg_catalog.json_agg(g.rngtypid::pg_catalog.int8)
           FROM pg_catalog.pg_range AS g WHERE g.rngmultitypid = y.oid) END,
-      y.typtype = 'd' AND EXISTS (
+      (y.typtype = 'd' AND EXISTS (
         SELECT FROM pg_catalog.pg_constraint AS k
         JOIN pg_catalog.pg_depend AS d ON d.classid = 'pg_catalog.pg_constraint'::pg_catalog.regclass
           AND d.objid = k.oid AND d.refobjid >= 16384 AND d.refobjid <> y.oid
-        WHERE k.contypid = y.oid),
+        WHERE k.contypid = y.oid))
+      OR (y.typtype = 'r' AND EXISTS (
+        SELECT FROM pg_catalog.pg_range AS g
+        WHERE g.rngtypid = y.oid AND (g.rngsubopc >= 16384 OR g.rngcanonical::pg_catalog.oid >= 16384))),
       TYPE_VERSION
     ))
     FROM types AS t

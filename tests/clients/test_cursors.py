@@ -155,3 +155,17 @@ def test_a_name_that_is_shadowed_after_parse_is_not_taken_for_another(
         agent.ask(Bind("p", "d"), Sync())
     said = agent.ask(Execute("p"), Sync(), Query("FETCH ALL FROM c"))
     assert not names & set(cells(said, 0))
+
+
+def test_the_row_of_a_cursor_is_changed_as_any_other(place: Place) -> None:
+    place.database.sql("CREATE TABLE tasks AS SELECT id, name AS done_by FROM users; GRANT ALL ON tasks TO public")
+    with psycopg.connect(place.masked) as agent:
+        agent.execute("DECLARE tasks CURSOR FOR SELECT id FROM tasks WHERE id = 2 FOR UPDATE")
+        agent.execute("FETCH tasks")
+        changed = agent.execute("UPDATE tasks SET id = 20 WHERE CURRENT OF tasks RETURNING id").fetchall()
+        assert changed == [(20,)]
+        agent.execute("DECLARE people CURSOR FOR SELECT id FROM users WHERE id = 1 FOR UPDATE")
+        agent.execute("FETCH people")
+        shown = agent.execute("UPDATE users SET id = 1 WHERE CURRENT OF people RETURNING name").fetchall()
+        assert shown == agent.execute("SELECT name FROM users WHERE id = 1").fetchall()
+        agent.rollback()

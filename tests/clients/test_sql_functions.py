@@ -19,6 +19,13 @@ CREATE FUNCTION title_of(int) RETURNS text LANGUAGE sql AS 'SELECT title FROM te
 CREATE FUNCTION twice(int) RETURNS int LANGUAGE sql IMMUTABLE AS 'SELECT $1 * 2';
 CREATE FUNCTION tell(text) RETURNS void LANGUAGE sql AS 'SELECT pg_notify(''told'', $1)';
 CREATE FUNCTION lost(int) RETURNS text LANGUAGE sql SET search_path = nowhere AS 'SELECT ''x''';
+CREATE FUNCTION long(text) RETURNS int LANGUAGE internal IMMUTABLE STRICT AS 'textlen';
+CREATE FUNCTION put(regclass, bigint) RETURNS bigint LANGUAGE internal STRICT AS 'setval_oid';
+CREATE FUNCTION read_file(text) RETURNS text LANGUAGE internal STRICT AS 'pg_read_file_all';
+CREATE FUNCTION activity(int) RETURNS SETOF record LANGUAGE internal AS 'pg_stat_get_activity';
+CREATE FUNCTION swap(text, text, boolean) RETURNS text LANGUAGE internal AS 'set_config_by_name';
+CREATE TYPE textrange AS RANGE (subtype = text);
+CREATE SEQUENCE taken; GRANT ALL ON taken TO public;
 CREATE FUNCTION lookup(int) RETURNS text LANGUAGE sql AS 'SELECT title FROM teams WHERE id = $1';
 """
 
@@ -107,3 +114,65 @@ def test_the_search_path_stays_what_it_was(agent: psycopg.Connection) -> None:
         rows(agent, "SELECT lost(1)")
         assert rows(agent, "SHOW search_path") == [("seen, public",)]
     assert rows(agent, "SHOW search_path") == before
+
+
+def test_another_name_for_built_in_code_is_that_code(agent: psycopg.Connection) -> None:
+    assert rows(agent, "SELECT long(title), textrange('a', 'b')::text FROM teams WHERE id = 1") == [(5, "[a,b)")]
+    assert rows(agent, "SELECT put('taken', 5)") == [(5,)]
+    lengths = rows(agent, "SELECT length(name) FROM users ORDER BY id")
+    assert rows(agent, "SELECT long(name) FROM users ORDER BY id") == lengths
+
+
+@pytest.mark.parametrize(
+    ("statement", "what"),
+    [
+        ("SELECT read_file('PG_VERSION')", "rule builtin.function"),
+        ("SELECT put('taken', age) FROM users", "public.users.age"),
+        ("SELECT a FROM activity(NULL) AS a(x int)", "defaults.opaque"),
+        ("SELECT swap('role', 'postgres', false)", "rule builtin.function"),
+        ("SELECT id FROM users WHERE long(name) > 3", "public.users.name"),
+    ],
+)
+def test_another_name_hides_nothing(agent: psycopg.Connection, statement: str, what: str) -> None:
+    with pytest.raises(psycopg.errors.InsufficientPrivilege) as refused:
+        agent.execute(statement.encode())
+    assert what in f"{refused.value.diag.message_detail} {refused.value}"
+
+
+def test_partitions_on_both_sides_of_a_foreign_key(functions: Place, agent: psycopg.Connection) -> None:
+    functions.database.sql(
+        """
+        CREATE TABLE orders (id int PRIMARY KEY) PARTITION BY RANGE (id);
+        CREATE TABLE orders_1 PARTITION OF orders FOR VALUES FROM (0) TO (100) PARTITION BY RANGE (id);
+        CREATE TABLE orders_11 PARTITION OF orders_1 FOR VALUES FROM (0) TO (100);
+        CREATE TABLE items (id int REFERENCES orders) PARTITION BY RANGE (id);
+        CREATE TABLE items_1 PARTITION OF items FOR VALUES FROM (0) TO (100) PARTITION BY RANGE (id);
+        CREATE TABLE items_11 PARTITION OF items_1 FOR VALUES FROM (0) TO (100);
+        GRANT ALL ON ALL TABLES IN SCHEMA public TO public
+        """
+    )
+    for statement in (
+        "INSERT INTO orders VALUES (1)",
+        "INSERT INTO items VALUES (1)",
+        "UPDATE orders SET id = 1",
+        "DELETE FROM items",
+        "DELETE FROM orders",
+    ):
+        agent.execute(statement.encode())
+
+
+def test_an_aggregate_is_the_functions_that_it_is_made_of(functions: Place, agent: psycopg.Connection) -> None:
+    functions.database.sql(
+        """
+        CREATE AGGREGATE add(int) (sfunc = int4pl, stype = int, initcond = 0);
+        CREATE FUNCTION keep(bigint, bigint) RETURNS bigint LANGUAGE sql AS 'SELECT setval(''taken'', $2)';
+        CREATE AGGREGATE kept(bigint) (sfunc = keep, stype = bigint, initcond = 0);
+        CREATE FUNCTION add_and_tell(int, int) RETURNS int LANGUAGE plpgsql AS
+          'BEGIN RAISE NOTICE ''%'', $2; RETURN $1; END';
+        CREATE AGGREGATE told(int) (sfunc = add_and_tell, stype = int, initcond = 0);
+        """
+    )
+    assert rows(agent, "SELECT add(id) FROM teams") == rows(agent, "SELECT sum(id)::int FROM teams")
+    for call in ("kept(age)", "told(age)"):
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            rows(agent, f"SELECT {call} FROM users")

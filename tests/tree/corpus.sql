@@ -111,3 +111,4 @@ select pg_catalog.format_type(a.atttypid, a.atttypmod) from pg_attribute a where
 insert into orders(id, user_id) values (1, (select 3)) on conflict (id) do update set (total, card_number) = (select 1, 'x')
 update upper_names set name = 'x' returning old.shout, new.shout
 select id, name from users group by id
+update users set name = 'x' where current of c

@@ -59,7 +59,8 @@ class SqlFunctions:
                 continue
             seen.add(one)
             function = self._walk.catalog.functions.get(one)
-            if function is None or (not function.is_builtin and one not in self._walk.bodies):
+            known = function is not None and (function.is_builtin or function.is_alias or one in self._walk.bodies)
+            if function is None or not known:
                 return False
             if function.is_builtin and not self._walk.functions.is_pure(one):
                 return False

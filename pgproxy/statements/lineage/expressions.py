@@ -93,6 +93,8 @@ class Expressions:
             "SUBSCRIPTINGREF": self._subscript,
             "JSONCONSTRUCTOREXPR": self._json_constructor,
             "RETURNINGEXPR": lambda node, scope: self.value(node["retexpr"], scope),
+            # Which row it stands on its FETCH told, and each cursor's query has been decided, with its order.
+            "CURRENTOFEXPR": lambda node, scope: NOTHING,
             "GROUPINGFUNC": lambda node, scope: NOTHING,
             "NEXTVALUEEXPR": self._next_value,
             "SQLVALUEFUNCTION": lambda node, scope: NOTHING if node["op"] == _CURRENT_SCHEMA else SERVER_CHOSEN,
@@ -449,11 +451,8 @@ class Expressions:
 
     def _field(self, node: Node, scope: Scope) -> Value:
         row = self.value(node["arg"], scope)
-        if row.fields is not None:
-            field = row.fields.get(node["fieldnum"])
-            if field is not None:
-                return field
-        return derived(row)
+        field = None if row.fields is None else row.fields.get(node["fieldnum"])
+        return derived(row) if field is None else field
 
     def _array(self, node: Node, scope: Scope) -> Value:
         values = [self.value(element, scope) for element in node.nodes("elements")]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, NoReturn
 
-from pgproxy.catalog.model import FIRST_NORMAL_OID, Function
+from pgproxy.catalog.model import ACTIVITY, FIRST_NORMAL_OID, Function
 from pgproxy.errors import StatementDenied
 from pgproxy.statements.lineage import builtins
 from pgproxy.statements.lineage.constants import deciding_text
@@ -62,6 +62,9 @@ class Functions:
         if not function.is_builtin and self._walk.sql_functions.has_body(oid):
             if not is_call and not self._walk.sql_functions.is_closed(oid):
                 self._walk.found_opaque(f"function {function.schema}.{function.name}, which runs by itself,")
+        elif function.is_alias:
+            if ACTIVITY.oid in function.calls:  # its columns are told apart only under its own name
+                self._walk.found_opaque(f"function {function.schema}.{function.name}")
         elif not function.is_builtin:
             rights = ", with its owner's rights" if function.security_definer else ""
             self._walk.found_opaque(f"function {function.schema}.{function.name} in {function.language}{rights}")
@@ -85,6 +88,17 @@ class Functions:
         name = self.name(oid)
         return not (builtins.is_denied(oid, name) or builtins.has_effect(name) or oid == builtins.SET_CONFIG)
 
+    def code_of(self, oid: int) -> set[int]:
+        """The function and, if it is nothing but others, those."""
+        pending, found = [oid], set[int]()
+        while pending:
+            one = pending.pop()
+            function = self._walk.catalog.functions.get(one)
+            if one not in found and function is not None and function.is_alias:
+                pending.extend(function.calls)
+            found.add(one)
+        return found
+
     def check_operator(self, oid: int) -> None:
         if self._walk.definition_depth:
             self.check(oid)
@@ -97,10 +111,11 @@ class Functions:
         """A call with these arguments; `check` has seen the function."""
         if self._walk.definition_depth:
             return
-        name = self.name(oid)
+        names = sorted({self.name(one) for one in self.code_of(oid)} - {""})
         sources = joined_sources([value.sources for value in arguments])
-        if sources and builtins.has_effect(name):
-            self._walk.effects.append(Effect(f"pg_catalog.{name}", sources))
+        for name in names:
+            if sources and builtins.has_effect(name):
+                self._walk.effects.append(Effect(f"pg_catalog.{name}", sources))
 
     def check_setting(self, arguments: Sequence[Node], values: Sequence[Value]) -> None:
         """A call of set_config: the name is a constant, and SET of it would pass, whatever the value if that is none.

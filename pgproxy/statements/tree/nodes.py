@@ -69,6 +69,7 @@ CTECYCLECLAUSE cycle_col_list:node cycle_mark_column:name cycle_mark_value:node 
     cycle_path_column:name location cycle_mark_type:type cycle_mark_typmod cycle_mark_collation:oid
     cycle_mark_neop:operator
 CTESEARCHCLAUSE search_col_list:node search_breadth_first:bool search_seq_column:name location
+CURRENTOFEXPR cvarno cursor_name:name cursor_param
 DISTINCTEXPR opno:operator opfuncid:function opresulttype:type opretset:bool opcollid:oid inputcollid:oid
     args:node location
 FIELDSELECT arg:node fieldnum resulttype:type resulttypmod resultcollid:oid
