@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from pgproxy.catalog.model import Catalog, Column, Constraint, Function, Relation, Type
+from pgproxy.catalog.model import Catalog, Column, Constraint, Function, Relation, Trigger, TriggerSource, Type
 from pgproxy.catalog.versions import SEES_THE_PRESENT
 
 
@@ -46,7 +46,7 @@ def merge(catalog: Catalog, document: str) -> Catalog:
 
 
 def _relation(row: list[Any]) -> Relation:
-    oid, schema, name, kind, is_temporary, has_triggers, columns, parents, children, references, *rest = row
+    oid, schema, name, kind, is_temporary, triggers, columns, parents, children, references, *rest = row
     cascades, write_functions, definition, version, partition_key, constraints, has_policies = rest
     return Relation(
         oid=oid,
@@ -61,7 +61,10 @@ def _relation(row: list[Any]) -> Relation:
         parents=tuple(parents or ()),
         children=tuple(children or ()),
         is_temporary=is_temporary,
-        has_row_triggers=has_triggers,
+        triggers=tuple(
+            Trigger(bits, function, frozenset(seen or ()), frozenset(run or ()), frozenset(filter(None, tables)))
+            for bits, function, seen, run, tables in triggers or ()
+        ),
         references=tuple(references or ()),
         cascades=tuple(cascades or ()),
         write_functions=tuple(write_functions or ()),
@@ -94,7 +97,8 @@ def _type(row: list[Any]) -> Type:
 
 
 def _function(row: list[Any]) -> Function:
-    oid, schema, name, kind, language, security_definer, calls, version, is_strict, result_types, settings = row
+    oid, schema, name, kind, language, security_definer, calls, version, is_strict, result_types, settings, source = row
+    text, relations, functions = source or (None, None, None)
     return Function(
         oid,
         schema,
@@ -107,6 +111,9 @@ def _function(row: list[Any]) -> Function:
         is_strict=is_strict,
         result_types=tuple(result_types),
         settings=tuple(settings or ()),
+        trigger_source=None
+        if text is None
+        else TriggerSource(text, tuple(relations or ()), tuple((oid, name or "") for oid, name in functions or ())),
     )
 
 

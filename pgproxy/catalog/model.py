@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import ChainMap
 from collections.abc import Iterable, Mapping, MutableMapping
 from dataclasses import dataclass, field, replace
+from enum import IntFlag
 from typing import TypeVar, cast
 
 T = TypeVar("T")
@@ -52,6 +53,44 @@ class Constraint:
 
 
 @dataclass(frozen=True, slots=True)
+class Trigger:
+    """A row of pg_trigger."""
+
+    kind: int
+    """tgtype: bits of `TriggerBit`."""
+    function: int
+    columns: frozenset[int] = frozenset()
+    """Attribute numbers of the columns that WHEN looks at; 0: the whole row."""
+    functions: frozenset[int] = frozenset()
+    """Functions that WHEN runs."""
+    transition_tables: frozenset[str] = frozenset()
+    """REFERENCING OLD/NEW TABLE AS."""
+
+
+class TriggerBit(IntFlag):
+    """Source: PostgreSQL src/include/catalog/pg_trigger.h."""
+
+    ROW = 1
+    BEFORE = 2
+    INSERT = 4
+    DELETE = 8
+    UPDATE = 16
+    TRUNCATE = 32
+    INSTEAD = 64
+
+
+@dataclass(frozen=True, slots=True)
+class TriggerSource:
+    """The source text of a PL/pgSQL trigger function, and what its words may mean."""
+
+    text: str
+    relations: tuple[int, ...] = ()
+    """All whose names are in it, in any schema."""
+    functions: tuple[tuple[int, str], ...] = ()
+    """Of users, with the name by which it may call them; "": they may run without one."""
+
+
+@dataclass(frozen=True, slots=True)
 class Relation:
     """A row of pg_class with its columns."""
 
@@ -68,9 +107,8 @@ class Relation:
     """Direct inheritance parents or partition root (pg_inherits.inhparent)."""
     children: tuple[int, ...] = ()
     is_temporary: bool = False
-    has_row_triggers: bool = False
-    """User triggers that may change or see a row (BEFORE, INSTEAD OF, AFTER, also constraint triggers of users), but
-    for those that only note the time in it."""
+    triggers: tuple[Trigger, ...] = ()
+    """Triggers that users made and did not disable."""
     references: tuple[int, ...] = ()
     """Relations tied to this one by a foreign key, in either direction."""
     cascades: tuple[int, ...] = ()
@@ -142,6 +180,8 @@ class Function:
     """Of its result: the types of RETURNS TABLE or OUT parameters, else the one that it returns."""
     settings: tuple[str, ...] = ()
     """What its SET clauses set, as "name=value"."""
+    trigger_source: TriggerSource | None = None
+    """Of a trigger function in PL/pgSQL."""
 
     @property
     def is_builtin(self) -> bool:
@@ -155,8 +195,11 @@ class Function:
     @property
     def is_sql(self) -> bool:
         """Its body is SQL that can be analysed, and no setting of its own changes what that means."""
-        names = {setting.partition("=")[0].lower() for setting in self.settings}
-        return not self.is_builtin and self.language == "sql" and self.kind == "f" and names <= _HARMLESS_SETTINGS
+        return not self.is_builtin and self.language == "sql" and self.kind == "f" and self.has_harmless_settings
+
+    @property
+    def has_harmless_settings(self) -> bool:
+        return {setting.partition("=")[0].lower() for setting in self.settings} <= _HARMLESS_SETTINGS
 
     @property
     def search_path(self) -> str | None:

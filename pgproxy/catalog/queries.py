@@ -18,12 +18,6 @@ from pgproxy.catalog.versions import (
     qualified,
 )
 
-_STAMPING: Final = (
-    r"^\s*begin\s+(new\.\w+\s*:?=\s*((pg_catalog\.)?(now|clock_timestamp|statement_timestamp|transaction_timestamp)"
-    r"\(\)|current_timestamp|localtimestamp|current_date)\s*;\s*)*return\s+new\s*;\s*end\s*;?\s*$"
-)
-"""The PL/pgSQL bodies of triggers that do nothing but note the time: no stored value goes anywhere."""
-
 _QUERY: Final = """
 WITH RECURSIVE
 -- The limits change no row: they tell the planner that little comes, since a plan that looks costly is compiled (JIT).
@@ -52,6 +46,12 @@ family(oid, in_definition) AS (
     JOIN pg_catalog.pg_depend AS d ON d.classid = 'pg_catalog.pg_rewrite'::pg_catalog.regclass AND d.objid = r.oid
       AND d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.refobjid <> c.oid
     WHERE c.oid = f.oid AND (c.relkind = 'm' OR (f.in_definition AND c.relkind = 'v'))
+    UNION ALL
+    SELECT m.oid, true
+    FROM pg_catalog.pg_trigger AS t
+    JOIN pg_catalog.pg_proc AS p ON p.oid = t.tgfoid
+    JOIN pg_catalog.pg_class AS m ON MENTIONED_RELATION
+    WHERE t.tgrelid = f.oid AND NOT t.tgisinternal AND t.tgenabled <> 'D'
   ) AS n(oid, in_definition)
 ),
 neighbours(oid) AS (
@@ -133,7 +133,6 @@ named_functions(oid) AS (
   UNION
   SELECT w.oid FROM write_functions AS w
   UNION
-  -- Whether a trigger is harmless depends on its function, so that is part of the picture.
   SELECT t.tgfoid FROM relations AS r JOIN pg_catalog.pg_trigger AS t ON t.tgrelid = r.oid WHERE NOT t.tgisinternal
 ),
 calls(caller, oid) AS (
@@ -171,12 +170,16 @@ SELECT pg_catalog.json_build_object(
   'relations', (
     SELECT pg_catalog.json_agg(pg_catalog.json_build_array(
       c.oid::pg_catalog.int8, n.nspname, c.relname, c.relkind, c.relpersistence = 't',
-      EXISTS (SELECT FROM pg_catalog.pg_trigger AS t
-        JOIN pg_catalog.pg_proc AS p ON p.oid = t.tgfoid
-        JOIN pg_catalog.pg_language AS l ON l.oid = p.prolang
-        WHERE t.tgrelid = c.oid AND NOT t.tgisinternal AND t.tgenabled <> 'D'
-          AND NOT (l.lanname = 'plpgsql' AND t.tgqual IS NULL AND p.proconfig IS NULL
-            AND p.prosrc OPERATOR(pg_catalog.~*) 'STAMPING')),
+      (SELECT pg_catalog.json_agg(pg_catalog.json_build_array(
+          t.tgtype, t.tgfoid::pg_catalog.int8,
+          (SELECT pg_catalog.json_agg(DISTINCT q.part[1]::pg_catalog.int4)
+            FROM pg_catalog.regexp_matches(t.tgqual::pg_catalog.text, ':varattno (-?[0-9]+)', 'g') AS q(part)),
+          (SELECT pg_catalog.json_agg(DISTINCT q.part[1]::pg_catalog.int8)
+            FROM pg_catalog.regexp_matches(
+              t.tgqual::pg_catalog.text, ':(?:op)?funcid ([1-9][0-9]*)', 'g') AS q(part)),
+          pg_catalog.json_build_array(t.tgoldtable, t.tgnewtable)) ORDER BY t.tgname)
+        FROM pg_catalog.pg_trigger AS t
+        WHERE t.tgrelid = c.oid AND NOT t.tgisinternal AND t.tgenabled <> 'D'),
       (SELECT pg_catalog.json_agg(pg_catalog.json_build_array(
           a.attnum, a.attname, a.atttypid::pg_catalog.int8, a.attgenerated,
           CASE WHEN a.attgenerated <> '' THEN (
@@ -309,7 +312,12 @@ SELECT pg_catalog.json_build_object(
           FROM pg_catalog.generate_subscripts(p.proargmodes, 1) AS t(at)
           WHERE p.proargmodes[t.at] = 'o' OR p.proargmodes[t.at] = 'b' OR p.proargmodes[t.at] = 't'
         ), pg_catalog.json_build_array(p.prorettype::pg_catalog.int8)) END,
-      pg_catalog.to_json(p.proconfig)
+      pg_catalog.to_json(p.proconfig),
+      CASE WHEN p.prorettype = 'pg_catalog.trigger'::pg_catalog.regtype AND l.lanname = 'plpgsql' THEN
+        pg_catalog.json_build_array(p.prosrc,
+          (SELECT pg_catalog.json_agg(m.oid::pg_catalog.int8) FROM pg_catalog.pg_class AS m WHERE MENTIONED_RELATION),
+          (SELECT pg_catalog.json_agg(pg_catalog.json_build_array(m.oid::pg_catalog.int8, m.name))
+            FROM MENTIONED_FUNCTIONS AS m(oid, name))) END
     ))
     FROM functions AS f
     JOIN pg_catalog.pg_proc AS p ON p.oid = f.oid
@@ -324,8 +332,7 @@ SELECT pg_catalog.json_build_object(
 """
 
 _WHOLE: Final = (
-    _QUERY.replace("STAMPING", _STAMPING)
-    .replace("RELATION_VERSION", RELATION_VERSION)
+    _QUERY.replace("RELATION_VERSION", RELATION_VERSION)
     .replace("FUNCTION_VERSION", FUNCTION_VERSION)
     .replace("TYPE_VERSION", TYPE_VERSION)
     .replace("TRANSACTION", TRANSACTION)

@@ -17,6 +17,11 @@ from typing import Final
 from pgproxy.catalog.model import FIRST_NORMAL_OID, Catalog
 
 _ARGUMENT: Final = r"pg_catalog.split_part(pg_catalog.current_setting('pgproxy.reached'), ';', \1)::pg_catalog.oid"
+_WORDS: Final = (
+    "pg_catalog.regexp_split_to_array(pg_catalog.concat(p.prosrc, ' ', pg_catalog.lower(p.prosrc)),"
+    " '[^[:alnum:]_$]+')::pg_catalog.name[]"
+)
+_MENTIONS: Final = re.compile(r"MENTIONS\(([\w.]+)\)")
 _OPERATOR: Final = re.compile(r"(?<= )(=|<>|>=|>|\|\|)(?= )")
 
 ARGUMENTS_STATEMENT: Final = "SELECT pg_catalog.set_config('pgproxy.reached', $1, true)"
@@ -28,8 +33,11 @@ $1 text: arrays of OIDs, separated by semicolons."""
 def qualified(text: str) -> str:
     """SQL of this package as it is sent: without comments, operators qualified (the client's search_path is unknown).
 
-    ROW_VERSION(a) stands for the version of the row `a`, ARGUMENT(n) for the n-th array of OIDs of the setting.
+    ROW_VERSION(a) stands for the version of the row `a`, MENTIONS(x) for "the word x is in the source of
+    the function `p`", as it is or in lower case, ARGUMENT(n) for the n-th array of OIDs of the setting.
     """
+    text = text.replace("MENTIONED_RELATION", MENTIONED_RELATION).replace("MENTIONED_FUNCTIONS", MENTIONED_FUNCTIONS)
+    text = _MENTIONS.sub(rf"\1 = ANY ({_WORDS})", text)
     text = re.sub(r"ROW_VERSION\((\w)\)", r"\1.xmin::pg_catalog.text || \1.ctid::pg_catalog.text", text)
     text = re.sub(r"ARGUMENT\((\d)\)", rf"(SELECT {_ARGUMENT}[])", text)
     return _OPERATOR.sub(r"OPERATOR(pg_catalog.\1)", re.sub(r"--.*", "", text))
@@ -52,8 +60,37 @@ RELATION_VERSION: Final = """(
   ) AS v(x))"""
 """Of the row `c` of pg_class in the schema `n`."""
 
-FUNCTION_VERSION: Final = "(ROW_VERSION(p) || ROW_VERSION(n))"
-"""Of the row `p` of pg_proc in the schema `n`; replacing an aggregate writes this row too."""
+MENTIONED_RELATION: Final = """(m.oid >= 16384 AND p.prorettype = 'pg_catalog.trigger'::pg_catalog.regtype
+  AND (m.relkind = 'r' OR m.relkind = 'p' OR m.relkind = 'v' OR m.relkind = 'm' OR m.relkind = 'f')
+  AND (m.relpersistence <> 't' OR m.relnamespace = pg_catalog.pg_my_temp_schema()) AND MENTIONS(m.relname))"""
+"""Whether the source of the trigger function `p` has the name of the row `m` of pg_class in it: all that code without
+SQL made at run time can reach, and more, but for names that are no words."""
+
+MENTIONED_FUNCTIONS: Final = """(
+  SELECT o.oid, o.proname FROM pg_catalog.pg_proc AS o WHERE o.oid >= 16384 AND MENTIONS(o.proname)
+  -- Those that run without their name: of operators, of casts, of the checks of domains.
+  UNION ALL
+  SELECT o.oprcode::pg_catalog.oid, NULL FROM pg_catalog.pg_operator AS o
+  WHERE o.oid >= 16384 AND pg_catalog.strpos(p.prosrc, o.oprname) > 0
+  UNION ALL
+  SELECT o.castfunc, NULL FROM pg_catalog.pg_cast AS o WHERE o.oid >= 16384 AND o.castfunc >= 16384
+  UNION ALL
+  SELECT d.refobjid, NULL FROM pg_catalog.pg_type AS o
+  JOIN pg_catalog.pg_constraint AS k ON k.contypid = o.oid
+  JOIN pg_catalog.pg_depend AS d ON d.classid = 'pg_catalog.pg_constraint'::pg_catalog.regclass AND d.objid = k.oid
+    AND d.refclassid = 'pg_catalog.pg_proc'::pg_catalog.regclass AND d.refobjid >= 16384
+  WHERE o.oid >= 16384 AND o.typtype = 'd' AND MENTIONS(o.typname)
+)"""
+"""Functions of users that the trigger function `p` may run: (oid, name); NULL: without its name."""
+
+FUNCTION_VERSION: Final = """(ROW_VERSION(p) || ROW_VERSION(n)
+  || CASE WHEN p.prorettype = 'pg_catalog.trigger'::pg_catalog.regtype THEN pg_catalog.concat(
+    (SELECT pg_catalog.string_agg(m.oid::pg_catalog.text || ROW_VERSION(m), ' ' ORDER BY m.oid)
+      FROM pg_catalog.pg_class AS m WHERE MENTIONED_RELATION), ';',
+    (SELECT pg_catalog.string_agg(m.oid::pg_catalog.text, ' ' ORDER BY m.oid)
+      FROM MENTIONED_FUNCTIONS AS m(oid, name))) ELSE '' END)"""
+"""Of the row `p` of pg_proc in the schema `n`; replacing an aggregate writes this row too. What a trigger's source
+names is looked up when it runs, so something new of such a name changes the version."""
 
 TYPE_VERSION: Final = """(
   SELECT pg_catalog.md5(pg_catalog.string_agg(v.x, ' ' ORDER BY v.x))

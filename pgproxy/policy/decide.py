@@ -241,11 +241,11 @@ def _redacts_errors(lineage: Lineage, masked: Masked) -> bool:
     if not masked.subject.masks:
         return False
     near = set(lineage.relations)
-    changed = set(lineage.written_relations)
+    changed = set(lineage.written_relations | lineage.trigger_relations)
     queue = list(changed)
     while queue:
         relation = masked.catalog.relations.get(queue.pop())
-        if relation is None or relation.has_row_triggers:
+        if relation is None:
             return True
         more = {one.oid for one in masked.family(relation)}.union(relation.cascades) - changed
         changed |= more

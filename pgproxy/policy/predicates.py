@@ -11,7 +11,7 @@ from pgproxy.policy.masks import Mask, Tokenize
 from pgproxy.policy.rules import PREDICATES, Defaults, Predicates
 from pgproxy.statements.model import ColumnId, Effect, Form, Source, Use, UseKind, Write
 
-_UNBOUNDED_CONTEXTS = frozenset({"function", "limit", "partition", "window"})
+_UNBOUNDED_CONTEXTS = frozenset({"function", "limit", "partition", "trigger", "window"})
 """There a value decides how many rows come out, or where they stand: as telling as an order."""
 
 _ERROR_CONTEXTS = frozenset({"error", "aggregate_error"})
@@ -49,6 +49,8 @@ def _objection(use: Use, one: Carried, here: list[Carried], there: list[Carried]
             return ""
         case "deny" | "equality" if use.context == "partition":
             return "Read the partitioned table instead of one of its partitions."
+        case "deny" | "equality" if use.context == "trigger":
+            return "Nothing that a client writes can change this; the table's owner can, or a rule for the column."
         case "deny" if use.context == "copy_null":
             return "Leave NULL out (it is \\N then), or use FORMAT csv: a value that equals the string shows as NULL."
         case "deny" if use.context in _ERROR_CONTEXTS:
@@ -102,6 +104,7 @@ _PLACES = {
     "partition": "to choose a partition",
     "copy_null": "with this NULL string of COPY",
     "function": "as an argument of a function that returns rows",
+    "trigger": "by a trigger that may refuse the row",
 }
 
 

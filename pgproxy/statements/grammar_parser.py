@@ -6,6 +6,8 @@ otherwise than the server reads it.
 
 from __future__ import annotations
 
+import json
+import re
 import threading
 from collections.abc import Iterator
 from typing import Any, ClassVar
@@ -15,6 +17,7 @@ from postgast import pg_query_pb2 as pb
 from postgast.deparse import deparse
 from postgast.errors import PgQueryError
 from postgast.parse import parse
+from postgast.plpgsql import parse_plpgsql
 from postgast.scan import scan
 
 from pgproxy.errors import NotUnderstood, ProxyError, TooManyBytes
@@ -60,6 +63,45 @@ def parse_tree(sql: str, source: bytes | None = None) -> Any:
         raise SyntaxProblem(problem.message, position) from None
     except DecodeError:
         raise _too_deep() from None
+
+
+_PROMISES = re.compile(r'(?:,\{\}\})+(?=,\{"PLpgSQL_var":\{"refname":"found")')
+"""libpg_query writes one brace too many for each TG_ variable."""
+
+
+def parse_trigger_function(source: str) -> Any:
+    """libpg_query's JSON of the PL/pgSQL function: `datums` and `action`.
+
+    Raises:
+        NotUnderstood: it cannot be read, or is long.
+    """
+    if "$pgproxy$" in source or len(encoded(source, MAX_STATEMENT_BYTES)) > _SHALLOW_BYTES:
+        raise _too_deep()
+    try:
+        functions = parse_plpgsql(f"CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS $pgproxy${source}$pgproxy$")
+    except PgQueryError:
+        raise NotUnderstood("the body of a trigger function cannot be read") from None
+    except json.JSONDecodeError as problem:
+        repaired = _PROMISES.sub(lambda found: ",{}" * (len(found[0]) // 4), problem.doc, count=1)
+        try:
+            functions = json.loads(repaired)
+        except json.JSONDecodeError:
+            raise NotUnderstood("the body of a trigger function cannot be read") from None
+    return functions[0]["PLpgSQL_function"]
+
+
+def tokens(sql: str) -> list[tuple[str, int, int]]:
+    """The words and signs of a text, comments left out, each with the bytes where it begins and ends.
+
+    Raises:
+        NotUnderstood: it has some that the grammar does not know.
+    """
+    source = sql.encode()
+    try:
+        found = [token for token in scan(sql).tokens if token.token not in _COMMENTS]
+    except PgQueryError:
+        raise NotUnderstood("a text that cannot be read word by word") from None
+    return [(source[token.start : token.end].decode(errors="replace"), token.start, token.end) for token in found]
 
 
 def marks(sql: str) -> Iterator[tuple[str, int]]:

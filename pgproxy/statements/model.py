@@ -321,6 +321,8 @@ class Lineage:
     written_relations: frozenset[int] = frozenset()
     relations: frozenset[int] = frozenset()
     """Every relation read or written, views and what they read included."""
+    trigger_relations: frozenset[int] = frozenset()
+    """Those that the code of triggers reads or writes by itself."""
     functions: frozenset[int] = frozenset()
     sets_configuration: bool = False
     """Calls set_config: a setting may change while it runs."""

@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from pgproxy.catalog.decoding import merge
-from pgproxy.catalog.model import Catalog, Column, Constraint, Type
+from pgproxy.catalog.model import Catalog, Column, Constraint, Trigger, Type
 
 
 def document(**objects: Any) -> str:
@@ -28,7 +28,22 @@ def test_an_empty_document_adds_the_version_alone() -> None:
 
 def test_a_relation_has_its_columns_and_relatives() -> None:
     columns = [[1, "id", 23, "", None], [3, "sum", 23, "s", [1]]]
-    row = [20000, "public", "t", "r", False, True, columns, [1], [2], [3], [4], [5], None, "abc"]
+    row = [
+        20000,
+        "public",
+        "t",
+        "r",
+        False,
+        [[7, 9, None, [65], ["old_rows", None]]],
+        columns,
+        [1],
+        [2],
+        [3],
+        [4],
+        [5],
+        None,
+        "abc",
+    ]
     row += [[3], [["u", [[20000, 1]]], ["c", None]], True]
     relation = merge(Catalog(), document(relations=[row])).relations[20000]
     assert relation.columns == (Column(1, "id", 23), Column(3, "sum", 23, "s", frozenset((1,))))
@@ -36,7 +51,8 @@ def test_a_relation_has_its_columns_and_relatives() -> None:
     assert (relation.cascades, relation.write_functions, relation.definition) == ((4,), (5,), "")
     assert relation.partition_key == {3}
     assert relation.constraints == (Constraint("u", frozenset({(20000, 1)})), Constraint("c", frozenset()))
-    assert relation.has_row_triggers and not relation.is_temporary and relation.version == "abc"
+    assert relation.triggers == (Trigger(7, 9, frozenset(), frozenset((65,)), frozenset(("old_rows",))),)
+    assert not relation.is_temporary and relation.version == "abc"
 
 
 def test_what_is_laid_over_replaces() -> None:

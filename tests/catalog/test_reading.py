@@ -147,8 +147,8 @@ def test_code_that_runs_on_a_write_is_named(session: Session) -> None:
     assert session.relation("with_check").write_functions == (own,)
     assert session.relation("with_index").write_functions == (own,)
     assert session.relation("people").write_functions == ()
-    assert session.relation("with_trigger").has_row_triggers
-    assert not session.relation("orders").has_row_triggers
+    assert session.relation("with_trigger").triggers
+    assert not session.relation("orders").triggers
 
 
 def test_types_that_run_code_are_found(session: Session) -> None:
@@ -235,7 +235,7 @@ def test_the_query_is_cheap_in_the_eyes_of_the_planner(reader: Database) -> None
     session.connection.execute(f"prepare q(oid[], oid[], oid[], oid[]) as {CATALOG_QUERY}")
     session.connection.execute("set plan_cache_mode = force_generic_plan")
     row = session.connection.execute("explain (format json) execute q('{1259}', '{}', '{}', '{}')").fetchone()
-    assert row is not None and row[0][0]["Plan"]["Total Cost"] < 30_000
+    assert row is not None and row[0][0]["Plan"]["Total Cost"] < 60_000
     session.connection.close()
 
 

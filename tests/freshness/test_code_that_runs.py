@@ -37,15 +37,17 @@ class Code:
 
 CODE = {
     "a trigger on the table": Code(
-        "INSERT INTO grandchild VALUES (1, 1)", TRIGGER.format(event="UPDATE", table="grandchild")
+        "INSERT INTO grandchild VALUES (1, 1)", TRIGGER.format(event="INSERT OR UPDATE", table="grandchild")
     ),
-    "a trigger on a partition": Code("INSERT INTO parts VALUES (1)", TRIGGER.format(event="UPDATE", table="part")),
+    "a trigger on a partition": Code(
+        "INSERT INTO parts VALUES (1)", TRIGGER.format(event="INSERT OR UPDATE", table="part")
+    ),
     "a trigger where a delete cascades to": Code(
-        "DELETE FROM parent WHERE id = 1", TRIGGER.format(event="UPDATE", table="child")
+        "DELETE FROM parent WHERE id = 1", TRIGGER.format(event="INSERT OR UPDATE", table="child")
     ),
     "a cascade to where a trigger is": Code(
         "DELETE FROM parent WHERE id = 1",
-        f"{TRIGGER.format(event='UPDATE', table='grandchild')};"
+        f"{TRIGGER.format(event='INSERT OR UPDATE', table='grandchild')};"
         "ALTER TABLE grandchild ADD FOREIGN KEY (child) REFERENCES child ON DELETE CASCADE",
     ),
     "a check of a partition": Code("INSERT INTO parts VALUES (1)", "ALTER TABLE part ADD CHECK (own(id))"),

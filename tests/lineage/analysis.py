@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from pgproxy.catalog.model import FIRST_NORMAL_OID, Catalog
 from pgproxy.errors import ProxyError
@@ -30,6 +31,11 @@ class Analysis:
         announcement = announced([text], (), None, self.announcer.version, Readings())
         while True:
             self.catalog = self.announcer.catalog(announcement.needed)
+            when = {oid for one in self.catalog.relations.values() for t in one.triggers for oid in t.functions}
+            if when:  # built in: the proxy's shared catalog has them
+                self.catalog = self.announcer.catalog(
+                    replace(announcement.needed, functions=announcement.needed.functions | when)
+                )
             own = [oid for oid in self.catalog.functions if oid >= FIRST_NORMAL_OID]
             functions = unread(announcement, self.catalog, own)
             if not functions:

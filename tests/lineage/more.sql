@@ -55,3 +55,12 @@ create trigger touch before update on touched_when for each row when (old.name i
 create function touch_more() returns trigger language plpgsql as 'BEGIN NEW.at = now(); NEW.name = (select max(ssn) from public.users); return NEW; END;';
 create table touched_more(id int, name text, at timestamptz);
 create trigger touch before insert on touched_more for each row execute function touch_more();
+create table audit(id int generated always as identity primary key, what jsonb);
+create table audited(id int, title text, slug text, at timestamptz);
+create function slug() returns trigger language plpgsql as 'begin new.slug := lower(replace(new.title, '' '', ''-'')); return new; end';
+create function note() returns trigger language plpgsql as 'begin insert into audit(what) values (to_jsonb(new)); return null; end';
+create trigger a before insert on audited for each row execute function slug();
+create trigger b after insert on audited for each row execute function note();
+create table refusing(id int, price int);
+create function refuse() returns trigger language plpgsql as 'begin if new.price < 0 then raise exception ''no''; end if; return new; end';
+create trigger a before insert or update on refusing for each row execute function refuse();

@@ -47,7 +47,6 @@ def relation(
     cascades: tuple[int, ...] = (),
     generated: Mapping[str, str] | None = None,
     is_temporary: bool = False,
-    has_row_triggers: bool = False,
     partition_key: frozenset[int] = frozenset(),
     constraints: tuple[Constraint, ...] = (),
 ) -> Relation:
@@ -75,7 +74,6 @@ def relation(
         references=references,
         cascades=cascades,
         is_temporary=is_temporary,
-        has_row_triggers=has_row_triggers,
         partition_key=partition_key,
         constraints=constraints,
     )
@@ -102,7 +100,7 @@ RELATIONS = [
     relation(20006, "user_stats", "email text, orders bigint", kind="m"),
     relation(20007, "contacts", "id int, email text, email_lower text", generated={"email_lower": "email"}),
     relation(20008, "scratch", "id int, email text", schema="pg_temp_3", is_temporary=True),
-    relation(20009, "watched", "id int, note text", has_row_triggers=True),
+    relation(20009, "watched", "id int, note text"),
     relation(20010, "suppliers", "id int, email text, alias text, Größe text"),
     # people ← employees ← managers; visits partitioned
     relation(20020, "people", "id int, email text", children=(20021,)),
@@ -201,7 +199,7 @@ def output(entry: Mapping[str, object]) -> Output:
 
 
 def lineage(case: Mapping[str, object]) -> Lineage:
-    """From a case's `outputs`, `uses`, `writes`, `reads`, `effects`, `functions`, `opaque`."""
+    """From a case's `outputs`, `uses`, `writes`, `reads`, `triggers`, `effects`, `functions`, `opaque`."""
 
     def listed(key: str) -> list[object]:
         found = case.get(key, [])
@@ -232,6 +230,7 @@ def lineage(case: Mapping[str, object]) -> Lineage:
         effects=tuple(Effect(name, sources(value)) for name, value in effects.items()),
         denied_functions=tuple(str(name) for name in listed("functions")),
         is_read_only=not targets,
+        trigger_relations=frozenset(BY_NAME[str(name)].oid for name in listed("triggers")),
         materialized=MATERIALIZED if case.get("definitions") == "known" else {},
     )
 

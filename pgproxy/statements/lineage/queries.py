@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from pgproxy.catalog.model import TriggerBit
 from pgproxy.statements.lineage.entries import RELATION, CommonTable, Scope
-from pgproxy.statements.lineage.flow import NO_ROWS, NOTHING, Value, alternatives, derived
+from pgproxy.statements.lineage.flow import NO_ROWS, NOTHING, Value, alternatives, derived, union
 from pgproxy.statements.lineage.refusals import refuse
+from pgproxy.statements.lineage.triggers import ANY_EVENT
 from pgproxy.statements.lineage.types import expression_type
 from pgproxy.statements.model import ColumnId, UseKind, Write
 from pgproxy.statements.tree import Node
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
 SELECT, UPDATE, INSERT, DELETE, MERGE = 1, 2, 3, 4, 5
 """commandType (nodes/nodes.h, CmdType)."""
 
+_EVENTS: Final = {INSERT: TriggerBit.INSERT, DELETE: TriggerBit.DELETE}
 _INTERSECT, _EXCEPT = 2, 3
 """SetOperation."""
 _CONFLICT_UPDATE: Final = 2
@@ -235,6 +238,8 @@ class Queries:
         target = self._target(scope)
         assigned: dict[int, Value] = {}
         changes_rows = command != INSERT
+        conflict = query["onConflict"]
+        changes_rows = changes_rows or (conflict is not None and conflict["action"] == _CONFLICT_UPDATE)
         if command in (INSERT, UPDATE):
             assigned = self._assign(scope, target, query.nodes("targetList"), changes_rows=command == UPDATE)
         elif command == MERGE:
@@ -243,11 +248,14 @@ class Queries:
             walk.deleted.add(target)
             for entry in query.nodes("targetList"):
                 walk.expressions.value(entry["expr"], scope)
-        conflict = query["onConflict"]
+        events = _EVENTS.get(command, ANY_EVENT) if not changes_rows or command == DELETE else ANY_EVENT
+        changed = self.runs_code(target, events, checks=command != DELETE, cascades=changes_rows)
         if conflict is not None:
+            for attnum, value in changed.items():
+                assigned[attnum] = union((assigned.get(attnum, NOTHING), value))
             assigned = self._on_conflict(scope, target, conflict, assigned)
-            changes_rows = changes_rows or conflict["action"] == _CONFLICT_UPDATE
-        self._runs_code(target, checks=command != DELETE, cascades=changes_rows)
+        for attnum, value in changed.items():
+            assigned[attnum] = union((assigned.get(attnum, NOTHING), value))
         scope.assigned = assigned
         for check in query.nodes("withCheckOptions"):
             walk.predicates.condition(check["qual"], scope, "check")
@@ -327,24 +335,38 @@ class Queries:
             together[attnum] = value if known is None else alternatives((known, value))
         return together
 
-    def _runs_code(self, target: int, *, checks: bool, cascades: bool) -> None:
-        """Triggers, and functions of checks, generated columns and indexes, run by themselves when rows are written."""
+    def runs_code(self, target: int, events: int, *, checks: bool = True, cascades: bool = True) -> dict[int, Value]:
+        """Triggers, and functions of checks, generated columns and indexes, run by themselves when rows are written.
+
+        Args:
+            events: bits of `TriggerBit` for what happens to rows of the target.
+
+        Returns:
+            What BEFORE triggers may put into the target's columns.
+        """
         walk = self._walk
+        changed: dict[int, Value] = {}
         pending, seen = [target], set[int]()
+        family = {target, *walk.catalog.descendants(target)}
         while pending:
             oid = pending.pop()
             if oid in seen:
                 continue
             seen.add(oid)
             relation = walk.relation(oid)
-            if relation.has_row_triggers:
-                walk.found_opaque(f"triggers of {relation.qualified_name}")
+            values = walk.triggers.fire(relation, events if oid in family else ANY_EVENT)
+            if oid in family:
+                for column in walk.relation(target).columns:
+                    if column.name in values:
+                        known = changed.get(column.attnum, NOTHING)
+                        changed[column.attnum] = union((known, values[column.name]))
             if checks or oid != target:
                 for function in relation.write_functions:
                     walk.functions.check(function)
             pending.extend(relation.children)
             if cascades:
                 pending.extend(relation.cascades)
+        return changed
 
 
 def _leaves(node: Any) -> list[int]:

@@ -51,6 +51,7 @@ def trace(tree: Node, catalog: Catalog, bodies: Bodies = NO_BODIES) -> Lineage:
         written_relations=frozenset(walk.written),
         deleted_relations=frozenset(walk.deleted),
         relations=frozenset(walk.relations),
+        trigger_relations=frozenset(walk.trigger_relations),
         functions=named.functions.union(bodies),
         opaque=tuple(walk.opaque),
         effects=tuple(walk.effects),

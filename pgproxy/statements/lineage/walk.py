@@ -18,6 +18,7 @@ from pgproxy.statements.lineage.functions import Functions
 from pgproxy.statements.lineage.predicates import Predicates
 from pgproxy.statements.lineage.queries import Queries
 from pgproxy.statements.lineage.refusals import refuse
+from pgproxy.statements.lineage.triggers import Triggers
 from pgproxy.statements.model import ColumnId, Effect, Source, Use, Write
 from pgproxy.statements.tree import Node
 
@@ -42,6 +43,7 @@ class Walk:
         self.relations: set[int] = set()
         self.written: set[int] = set()
         self.deleted: set[int] = set()
+        self.trigger_relations: set[int] = set()
         self.effects: list[Effect] = []
         self.denied_functions: dict[str, None] = {}
         self.opaque: dict[str, None] = {}
@@ -54,6 +56,7 @@ class Walk:
         self.expressions = Expressions(self)
         self.predicates = Predicates(self)
         self.queries = Queries(self)
+        self.triggers = Triggers(self)
 
     def for_definition(self) -> Walk:
         """A walk over a stored view's tree: what it finds counts here only where it says so."""
@@ -67,6 +70,7 @@ class Walk:
         inner = Walk(self.catalog, self.bodies)
         inner.parameters, inner.calls = parameters, self.calls
         inner.writes, inner.written = self.writes, self.written
+        inner.trigger_relations, inner.deleted = self.trigger_relations, self.deleted
         inner.effects, inner.denied_functions = self.effects, self.denied_functions
         inner.opaque, inner.materialized = self.opaque, self.materialized
         return inner

@@ -1,0 +1,188 @@
+"""Triggers: what their code reads, writes and tells, as far as it is all written in PL/pgSQL beforehand.
+
+The code is its owner's, a client only chooses the data. What is stored comes back to the client by RETURNING of columns
+that a BEFORE trigger assigns, by an error, a notice or a skipped row, by a notification, or where code changes the
+session; each is a source, a use or an effect here, or not understood. What it stores elsewhere it stores for every
+application's writes, and is not judged as the client's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Final
+
+from pgproxy.catalog.model import Function, Relation, Trigger, TriggerBit, TriggerSource
+from pgproxy.errors import NotUnderstood
+from pgproxy.statements.lineage import builtins
+from pgproxy.statements.lineage.failures import ERROR
+from pgproxy.statements.lineage.flow import NOTHING, Value, derived, union
+from pgproxy.statements.model import ColumnId, Effect, Use, UseKind
+from pgproxy.statements.trigger_code import Name, TriggerCode, read_trigger_code
+
+if TYPE_CHECKING:
+    from pgproxy.statements.lineage.walk import Walk
+
+ANY_EVENT: Final = TriggerBit.INSERT | TriggerBit.UPDATE | TriggerBit.DELETE
+_TRIGGER: Final = "trigger"
+_TEXT_THAT_RUNS: Final = frozenset(("set_config", "ts_rewrite"))
+_JUST_LOOKED_AT: Final = frozenset("rpmf")
+
+
+class Triggers:
+    def __init__(self, walk: Walk) -> None:
+        self._walk = walk
+        self._seen: set[tuple[int, int, int]] = set()
+
+    def fire(self, relation: Relation, events: int) -> dict[str, Value]:
+        """The triggers of a relation, and those of what they write.
+
+        Returns:
+            The columns that a BEFORE trigger may give another value, by name, with what goes into it.
+        """
+        changed: dict[str, Value] = {}
+        for trigger in relation.triggers:
+            key = relation.oid, trigger.function, trigger.kind
+            if not trigger.kind & events or key in self._seen:
+                continue
+            self._seen.add(key)
+            try:
+                for name, value in self._run(relation, trigger).items():
+                    changed[name] = union((changed.get(name, NOTHING), value))
+            except NotUnderstood as problem:
+                why = problem.message.removeprefix("not provably safe: ")
+                self._walk.found_opaque(f"triggers of {relation.qualified_name} ({why})")
+        return changed
+
+    def _run(self, relation: Relation, trigger: Trigger) -> Mapping[str, Value]:
+        walk = self._walk
+        function = walk.catalog.functions.get(trigger.function)
+        source = None if function is None else function.trigger_source
+        if function is None or source is None or trigger.kind & TriggerBit.INSTEAD or relation.kind == "v":
+            raise NotUnderstood("their code is not PL/pgSQL")
+        if not function.has_harmless_settings:
+            raise NotUnderstood("their code changes settings")
+        code = read_trigger_code(source.text)
+        self._check_calls(code, source, relation)
+        for oid in trigger.functions:
+            walk.functions.check(oid)
+        for one in relation.columns:
+            self._check_type(one.type_oid)
+
+        tables = trigger.transition_tables
+        read = [
+            found
+            for name in code.read
+            if not _is_local(name, code, tables)
+            for found in self._find(name, code, function)
+        ]
+        reads_whole = any(name.name in tables for name in code.read)
+        written = [found for name in code.written for found in self._find(name, code, function, is_written=True)]
+        whole = self._columns(relation, None)
+        row = whole if reads_whole else self._columns(relation, code.columns)
+        others = [column for found in read for column in self._columns(found, code.names)]
+        condition = [one for one in whole if 0 in trigger.columns or one.attnum in trigger.columns]
+        decisive = [*row, *others, *condition]
+
+        is_before_row = bool(trigger.kind & TriggerBit.BEFORE and trigger.kind & TriggerBit.ROW)
+        if code.tells or (code.skips and is_before_row):
+            self._use(decisive, _TRIGGER)
+        risky = whole if reads_whole else self._columns(relation, code.risks)
+        self._use([*risky, *others], ERROR)
+        self._note_effects(code, decisive)
+        self._note_writes(code, written, function)
+        walk.trigger_relations |= {found.oid for found in (*read, *written)}
+        if not is_before_row:
+            return {}
+        names = [one.name for one in relation.columns if code.assigned is None or one.name in code.assigned]
+        numbers = {one.name: one.attnum for one in relation.columns}
+        self._use_tested(relation, {numbers[name] for name in names})
+        value = derived(*(self._value(column) for column in decisive))
+        return dict.fromkeys(names, value)
+
+    def _check_calls(self, code: TriggerCode, source: TriggerSource, relation: Relation) -> None:
+        """Every function that it may run is built in, and runs no text."""
+        catalog = self._walk.catalog
+        own = {name for _, name in source.functions}
+        for oid, name in source.functions:
+            function = catalog.functions.get(oid)
+            if not name and (function is None or function.language not in ("c", "internal")):
+                raise NotUnderstood("operators, casts or domains in it run functions that are not built in")
+        columns = {one.name for one in relation.columns}
+        if code.fields & own - columns:
+            raise NotUnderstood("it calls functions that are not built in")
+        for schema, name in code.calls:
+            verdict = builtins.running().get(name, builtins.Running.DENIED)
+            is_own = name in own and schema != "pg_catalog"
+            if (
+                is_own
+                or schema not in ("", "pg_catalog")
+                or verdict is builtins.Running.DENIED
+                or name in _TEXT_THAT_RUNS
+            ):
+                raise NotUnderstood(f"it calls {name}")
+
+    def _check_type(self, oid: int) -> None:
+        found = self._walk.catalog.types.get(oid)
+        if found is None or found.is_user_checked:
+            raise NotUnderstood("a column's type runs functions that are not built in")
+
+    def _find(self, name: Name, code: TriggerCode, function: Function, *, is_written: bool = False) -> list[Relation]:
+        """All relations that the name may mean, under whatever search_path the client has."""
+        assert function.trigger_source is not None
+        named = [self._walk.relation(oid) for oid in function.trigger_source.relations]
+        found = [one for one in named if one.name == name.name and name.schema in ("", one.schema)]
+        path = function.search_path
+        if not name.schema and path is not None and "$" not in path:
+            schemas = {part.strip().strip('"') for part in path.split(",")}
+            found = [one for one in found if one.schema in schemas or one.is_temporary]
+        if any(one.is_temporary for one in found):
+            raise NotUnderstood(f"{name.name} is also a temporary table of this session")
+        if not found and not (name.name in code.common_tables and not name.schema):
+            raise NotUnderstood(f"it reaches {name.name}")
+        if is_written and len(found) > 1:
+            raise NotUnderstood(f"{name.name} is the name of several tables")
+        if any(one.kind not in _JUST_LOOKED_AT for one in found):
+            raise NotUnderstood(f"it reaches {name.name}, which is a view")
+        return found
+
+    def _columns(self, relation: Relation, names: frozenset[str] | None) -> list[ColumnId]:
+        return [ColumnId(relation.oid, one.attnum) for one in relation.columns if names is None or one.name in names]
+
+    def _value(self, column: ColumnId) -> Value:
+        return self._walk.entries.relation_columns(column.relation).value(column.attnum)
+
+    def _use(self, columns: Iterable[ColumnId], context: str) -> None:
+        for column in columns:
+            self._value(column)
+            self._walk.uses.add(Use(column, UseKind.RANGE, context))
+
+    def _note_effects(self, code: TriggerCode, columns: Iterable[ColumnId]) -> None:
+        sources = derived(*map(self._value, columns)).sources
+        for name in sorted({call.name for call in code.calls if builtins.has_effect(call.name)}):
+            if sources:
+                self._walk.effects.append(Effect(f"pg_catalog.{name}", sources))
+
+    def _note_writes(self, code: TriggerCode, written: Iterable[Relation], function: Function) -> None:
+        """Constraints of what it writes answer the client, as those of what the statement writes do."""
+        walk = self._walk
+        emptied = {found.oid for name in code.emptied for found in self._find(name, code, function)}
+        for relation in written:
+            for one in relation.columns:
+                self._check_type(one.type_oid)
+            self._use_tested(relation, {one.attnum for one in relation.columns})
+            if relation.oid in emptied:
+                walk.deleted.add(relation.oid)
+            walk.queries.runs_code(relation.oid, ANY_EVENT)
+
+    def _use_tested(self, relation: Relation, attnums: Iterable[int]) -> None:
+        written = {(relation.oid, attnum) for attnum in attnums}
+        for constraint in relation.constraints:
+            if written & constraint.columns:
+                for oid, attnum in constraint.columns:
+                    if oid in self._walk.catalog.relations:
+                        self._use([ColumnId(oid, attnum)], _TRIGGER)
+
+
+def _is_local(name: Name, code: TriggerCode, tables: frozenset[str]) -> bool:
+    """A transition table; a WITH query may hide a table of its name, so that counts as both."""
+    return not name.schema and name.name in tables

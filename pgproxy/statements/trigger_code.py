@@ -1,0 +1,336 @@
+"""What the PL/pgSQL source of a trigger function can do, read as text: nothing of it is resolved here.
+
+Only a function whose statements are all written in it passes: none made at run time, none that changes the session,
+none that takes the client's cursors or prepared statements. `lineage.triggers` says what its names mean. What
+is not known here is not understood.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any, Final, NamedTuple
+
+from google.protobuf.message import Message
+
+from pgproxy.errors import NotUnderstood
+from pgproxy.statements.grammar_parser import SyntaxProblem, parse_tree, parse_trigger_function, tokens
+
+_EXPRESSION, _ASSIGNMENTS = 2, (3, 4, 5)
+"""parseMode (parser/parser.h, RawParseMode)."""
+_NEW, _OLD = 0, 1
+"""Numbers of the variables in the function's list."""
+_ROW_NAMES: Final = frozenset(("new", "old"))
+_STATEMENTS: Final = frozenset(("SelectStmt", "InsertStmt", "UpdateStmt", "DeleteStmt", "MergeStmt"))
+_PARTS: Final = frozenset(
+    """
+    PLpgSQL_stmt_block PLpgSQL_stmt_assign PLpgSQL_stmt_if PLpgSQL_if_elsif PLpgSQL_stmt_case PLpgSQL_case_when
+    PLpgSQL_stmt_loop PLpgSQL_stmt_while PLpgSQL_stmt_fori PLpgSQL_stmt_fors PLpgSQL_stmt_foreach_a PLpgSQL_stmt_exit
+    PLpgSQL_stmt_return PLpgSQL_stmt_raise PLpgSQL_raise_option PLpgSQL_stmt_assert PLpgSQL_stmt_execsql
+    PLpgSQL_stmt_perform PLpgSQL_stmt_getdiag PLpgSQL_diag_item PLpgSQL_exception_block PLpgSQL_exception
+    PLpgSQL_condition PLpgSQL_expr PLpgSQL_var PLpgSQL_rec PLpgSQL_recfield PLpgSQL_row PLpgSQL_type
+    """.split()
+)
+"""What a body may be made of. Not: EXECUTE, cursors by name, CALL, COMMIT."""
+_TELLING: Final = frozenset(("PLpgSQL_stmt_raise", "PLpgSQL_stmt_assert"))
+_WHOLE_AS_JSON: Final = frozenset(("to_json", "to_jsonb", "row_to_json"))
+"""They fail for no row."""
+_COMPARISONS: Final = frozenset(("=", "<>", "<", ">", "<=", ">="))
+_SIMPLE: Final = frozenset(
+    "ParseResult RawStmt SelectStmt ResTarget Node ColumnRef A_Const A_Expr BoolExpr NullTest String Integer Boolean "
+    "List A_ArrayExpr".split()
+)
+
+
+class Name(NamedTuple):
+    """Of a relation, as written."""
+
+    schema: str
+    """"": none."""
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class TriggerCode:
+    """All that the function names. Columns of the row are those of NEW and OLD."""
+
+    columns: frozenset[str] | None
+    """That it reads; None: the whole row."""
+    risks: frozenset[str] | None
+    """Those that go into what may fail for some values."""
+    assigned: frozenset[str] | None
+    """Columns of NEW that it may give another value; None: any."""
+    names: frozenset[str] | None
+    """Of all columns that it reads of whatever relation; None: whole rows."""
+    read: frozenset[Name]
+    written: frozenset[Name]
+    emptied: frozenset[Name]
+    """Those of `written` that may lose rows."""
+    common_tables: frozenset[str]
+    calls: frozenset[Name]
+    fields: frozenset[str]
+    """Last parts of names with dots: they may be calls in functional notation."""
+    tells: bool
+    """What it finds may decide whether the client gets an error or a notice."""
+    skips: bool
+    """Before a row is written it may decide that it is not."""
+
+
+@dataclass(slots=True)
+class _Found:
+    columns: set[str] = field(default_factory=set)
+    risks: set[str] = field(default_factory=set)
+    assigned: set[str] = field(default_factory=set)
+    reads_whole: bool = False
+    risks_whole: bool = False
+    assigns_whole: bool = False
+    names: set[str] = field(default_factory=set)
+    tables: set[str] = field(default_factory=set)
+    reads_rows: bool = False
+    read: set[Name] = field(default_factory=set)
+    written: set[Name] = field(default_factory=set)
+    emptied: set[Name] = field(default_factory=set)
+    common_tables: set[str] = field(default_factory=set)
+    calls: set[Name] = field(default_factory=set)
+    fields: set[str] = field(default_factory=set)
+    tells: bool = False
+    skips: bool = False
+
+
+@lru_cache(maxsize=256)
+def read_trigger_code(source: str) -> TriggerCode:
+    """Read the source (pg_proc.prosrc) of a trigger function.
+
+    Raises:
+        NotUnderstood: something of it is not known here.
+    """
+    function = parse_trigger_function(source)
+    found = _Found()
+    datums: list[Mapping[str, Any]] = function["datums"]
+    named: set[str] = set()
+    _words(source, found)
+    for number, datum in enumerate(datums):
+        for kind, variable in datum.items():
+            if kind not in _PARTS:
+                _unknown(kind)
+            if number > _OLD and variable.get("refname") in _ROW_NAMES:
+                _unknown("a variable named NEW or OLD")
+            if kind == "PLpgSQL_recfield" and variable.get("recparentno", _NEW) in (_NEW, _OLD):
+                named.add(variable["fieldname"])
+            _parts(variable, datums, found)
+    _parts(function["action"], datums, found)
+    found.columns |= named - found.assigned
+    return TriggerCode(
+        None if found.reads_whole else frozenset(found.columns),
+        None if found.risks_whole else frozenset(found.risks),
+        None if found.assigns_whole else frozenset(found.assigned),
+        None if found.reads_rows or found.names & found.tables else frozenset(found.names),
+        frozenset(found.read),
+        frozenset(found.written),
+        frozenset(found.emptied),
+        frozenset(found.common_tables),
+        frozenset(found.calls),
+        frozenset(found.fields),
+        found.tells,
+        found.skips,
+    )
+
+
+def _unknown(what: str) -> None:
+    raise NotUnderstood(f"a trigger function with {what}")
+
+
+def _words(source: str, found: _Found) -> None:
+    """What the parse does not show: aliases of NEW and OLD, and which row is returned."""
+    words = [text.lower() for text, _, _ in tokens(source)]
+    for before, word, after in zip(["", *words], words, [*words[1:], ""], strict=False):
+        if word == "alias" or word.startswith("u&"):
+            _unknown(word)
+        if before == "return" and after == ";":
+            if word == "null":
+                found.skips = True
+            elif word not in _ROW_NAMES:
+                found.assigns_whole = found.skips = True
+        elif before == "return":
+            found.assigns_whole = found.skips = True
+
+
+def _parts(item: Any, datums: list[Mapping[str, Any]], found: _Found) -> None:
+    if isinstance(item, list):
+        for one in item:
+            _parts(one, datums, found)
+    elif isinstance(item, dict):
+        for name, value in item.items():
+            if name.startswith("PLpgSQL_"):
+                if name not in _PARTS:
+                    _unknown(name.removeprefix("PLpgSQL_stmt_"))
+                if name == "PLpgSQL_expr":
+                    _expression(value["query"], value.get("parseMode", 0), found)
+                    continue
+                found.tells = found.tells or name in _TELLING
+                for number in _targets(name, value):
+                    _assign(number, datums, found)
+            _parts(value, datums, found)
+
+
+def _targets(name: str, value: Mapping[str, Any]) -> Iterator[int]:
+    """Numbers of the variables that a statement gives a value."""
+    match name:
+        case "PLpgSQL_stmt_assign" | "PLpgSQL_stmt_foreach_a":
+            yield value.get("varno", _NEW)
+        case "PLpgSQL_diag_item":
+            yield value.get("target", _NEW)
+        case "PLpgSQL_stmt_execsql" if value.get("into"):
+            yield from _variables(value["target"])
+        case "PLpgSQL_stmt_fors":
+            yield from _variables(value["var"])
+
+
+def _variables(target: Mapping[str, Any]) -> Iterator[int]:
+    for kind, variable in target.items():
+        if kind == "PLpgSQL_row":
+            yield from (one.get("varno", _NEW) for one in variable["fields"])
+        else:
+            yield variable.get("dno", _NEW)
+
+
+def _assign(number: int, datums: list[Mapping[str, Any]], found: _Found) -> None:
+    if number == _NEW:
+        found.assigns_whole = True
+    part = datums[number].get("PLpgSQL_recfield")
+    if part is not None and part.get("recparentno", _NEW) == _NEW:
+        found.assigned.add(part["fieldname"])
+
+
+def _expression(query: str, mode: int, found: _Found) -> None:
+    texts = [query]
+    if mode == _EXPRESSION:
+        texts = [f"SELECT {query}"]
+    elif mode in _ASSIGNMENTS:
+        target, value = _sides(query)
+        texts = [f"SELECT {value}", *([f"SELECT {target}"] if "[" in target else [])]
+    elif mode:
+        _unknown("an expression of another kind")
+    for text in texts:
+        try:
+            tree = parse_tree(text)
+        except SyntaxProblem:
+            raise NotUnderstood("a trigger function with an expression that cannot be read") from None
+        if len(tree.stmts) != 1 or _name(tree.stmts[0].stmt) not in _STATEMENTS:
+            _unknown("a statement that is no query")
+        is_simple = all(_is_simple(message) for message in _messages(tree))
+        _Tree(found, is_simple).walk(tree)
+
+
+def _sides(query: str) -> tuple[str, str]:
+    """An assignment's target and value."""
+    source, depth = query.encode(), 0
+    for text, start, end in tokens(query):
+        depth += (text in ("[", "(")) - (text in ("]", ")"))
+        if depth == 0 and text in (":=", "="):
+            return source[:start].decode(), source[end:].decode()
+    raise NotUnderstood("a trigger function with an assignment that cannot be read")
+
+
+def _name(node: Any) -> str:
+    which = node.WhichOneof("node")
+    return getattr(node, which).DESCRIPTOR.name if which else ""
+
+
+def _messages(message: Message) -> Iterator[Message]:
+    yield message
+    for _, value in message.ListFields():
+        for one in _inner(value):
+            yield from _messages(one)
+
+
+def _inner(value: Any) -> list[Message]:
+    """The messages of a field's value."""
+    values = (value,) if isinstance(value, (Message, str, bytes, int, float)) else value
+    return [one for one in values if isinstance(one, Message)]
+
+
+def _is_simple(message: Any) -> bool:
+    """Part of an expression that compares and nothing else, which fails for no value."""
+    if message.DESCRIPTOR.name == "A_Expr":
+        return all(part.string.sval in _COMPARISONS for part in message.name)
+    return message.DESCRIPTOR.name in _SIMPLE
+
+
+class _Tree:
+    """One statement or expression inside a function."""
+
+    def __init__(self, found: _Found, is_simple: bool) -> None:
+        self._found = found
+        self._is_simple = is_simple
+
+    def walk(self, message: Any) -> None:
+        pending: list[Any] = [message]
+        while pending:
+            item = pending.pop()
+            name = item.DESCRIPTOR.name
+            if name == "ColumnRef":
+                self._column(item, is_safe=False)
+                continue
+            if name.endswith("Stmt") and name not in _STATEMENTS and name != "RawStmt":
+                _unknown(name)
+            if name in ("CurrentOfExpr", "IntoClause"):
+                _unknown(name)
+            left_out = self._note(name, item)
+            for descriptor, value in item.ListFields():
+                if descriptor.name not in left_out:
+                    pending.extend(_inner(value))
+
+    def _note(self, name: str, item: Any) -> tuple[str, ...]:
+        """What a node says besides its parts; the parts that need no look."""
+        found = self._found
+        match name:
+            case "RangeVar":
+                found.read.add(Name(item.schemaname, item.relname))
+                found.tables.add(item.relname)
+            case "Alias":
+                found.tables.add(item.aliasname)
+                found.reads_rows = found.reads_rows or bool(item.colnames)
+            case "JoinExpr":
+                found.reads_rows = found.reads_rows or item.is_natural
+                found.names |= {part.string.sval for part in item.using_clause}
+            case "CommonTableExpr":
+                found.common_tables.add(item.ctename)
+            case "FuncCall":
+                parts = [part.string.sval for part in item.funcname]
+                found.calls.add(Name(".".join(parts[:-1]), parts[-1]))
+                first = item.args[0] if len(item.args) == 1 else None
+                if parts[-1] in _WHOLE_AS_JSON and first is not None and _name(first) == "ColumnRef":
+                    self._column(first.column_ref, is_safe=True)
+                    return ("args",)
+            case "InsertStmt" | "UpdateStmt" | "DeleteStmt" | "MergeStmt":
+                target = Name(item.relation.schemaname, item.relation.relname)
+                found.written.add(target)
+                if name in ("DeleteStmt", "MergeStmt"):
+                    found.emptied.add(target)
+                if name == "InsertStmt" and not (
+                    item.HasField("returning_clause") or item.HasField("on_conflict_clause")
+                ):
+                    return ("relation",)
+        return ()
+
+    def _column(self, item: Any, *, is_safe: bool) -> None:
+        found = self._found
+        parts = [part.string.sval if _name(part) == "String" else "*" for part in item.fields]
+        rows = [at for at, part in enumerate(parts) if part in _ROW_NAMES]
+        if len(parts) > 1:
+            found.fields.add(parts[-1])
+        if not rows:
+            found.names.add(parts[-1])
+            found.reads_rows = found.reads_rows or parts[-1] == "*"
+            return
+        after = parts[rows[-1] + 1 :]
+        is_risky = not (is_safe or self._is_simple)
+        if after and after[0] != "*":
+            found.columns.add(after[0])
+            if is_risky:
+                found.risks.add(after[0])
+        else:
+            found.reads_whole = True
+            found.risks_whole = found.risks_whole or is_risky
