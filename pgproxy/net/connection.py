@@ -266,7 +266,7 @@ class Connection:
 
         present = proxy.present(opening.identity.database)
         driver = Driver(self._name, client, upstream.link, session, cancel_upstream, present.fingerprint)
-        driver.done.add_done_callback(lambda _: proxy.cancel_keys.forget(upstream.process_id, secret))
+        driver.done.add_done_callback(lambda _: proxy.session_ended(upstream.process_id, secret))
         log.info(
             "%s begins identity=%s database=%s analysed=%s",
             self._name,

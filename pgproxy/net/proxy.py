@@ -18,6 +18,7 @@ from pgproxy.errors import ProxyError, UpstreamUnreachable
 from pgproxy.login.cancel_keys import CancelKeys
 from pgproxy.login.certificates import certificate_hash
 from pgproxy.login.directory import Directory, login_secret
+from pgproxy.login.identity import Identity
 from pgproxy.login.verifiers import KeyCache
 from pgproxy.masking.keys import MaskingKeys
 from pgproxy.net.connection import Connection
@@ -80,6 +81,8 @@ class Proxy:
         )
         self.connector = UpstreamConnector(settings.upstream)
         self.cancel_keys: CancelKeys[tuple[int, bytes]] = CancelKeys()
+        self.senders: dict[int, Identity] = {}
+        """Server process → identity, of the analysed sessions."""
         self.is_draining = False
         tls = settings.tls if settings.tls is not None and settings.tls.mode != "disable" else None
         self.server_context = None if tls is None else server_context(tls)
@@ -148,6 +151,7 @@ class Proxy:
         if opening.is_transparent:
             return TransparentSession(opening.identity, self.rules.current)
         catalog = await self.catalog(opening.identity.database)
+        self.senders[process_id] = opening.identity
         return AnalysedSession(
             SessionContext(
                 opening.identity,
@@ -161,8 +165,14 @@ class Proxy:
                 time.time,
                 self._memories.setdefault(opening.identity.database, AnalysisMemory()),
                 process_id,
+                self.senders,
             )
         )
+
+    def session_ended(self, process_id: int, secret: bytes) -> None:
+        """Forget the session of this server process; `secret`: of its cancel key."""
+        self.cancel_keys.forget(process_id, secret)
+        self.senders.pop(process_id, None)
 
     async def catalog(self, database: str) -> Catalog:
         """Built-in objects of a database, read once; what users made is read in each statement's own transaction."""

@@ -130,10 +130,14 @@ class Answers:
             state.send_client(run.data)
 
     def _on_notification(self, run: Run) -> None:
-        """A payload of another session may hold anything (triggers send rows). What this one sends was judged."""
+        """A payload of another session may hold anything (triggers send rows). What this one sends was judged, and what
+        others of the same identity send through the proxy: under the same masks."""
         context = self._state.context
         message = asynchronous.NotificationResponse.decode(run.body)
-        if message.payload and message.process_id != context.process_id and has_masks(context):
+        is_judged = message.process_id == context.process_id or (
+            context.senders.get(message.process_id) == context.identity
+        )
+        if message.payload and not is_judged and has_masks(context):
             message = replace(message, payload=WITHHELD)
         self._state.send_client(message.encode())
 

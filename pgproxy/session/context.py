@@ -36,3 +36,5 @@ class SessionContext:
     """What all sessions of the database share."""
     process_id: int = 0
     """Of the server process of this session."""
+    senders: Mapping[int, Identity] = field(default_factory=dict)
+    """Server process → identity, of all analysed sessions at this moment."""
