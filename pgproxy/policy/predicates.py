@@ -14,8 +14,8 @@ from pgproxy.statements.model import ColumnId, Effect, Form, Source, Use, UseKin
 _UNBOUNDED_CONTEXTS = frozenset({"function", "limit", "partition", "trigger", "window"})
 """There a value decides how many rows come out, or where they stand: as telling as an order."""
 
-_ERROR_CONTEXTS = frozenset({"error", "aggregate_error"})
-"""An expression that may fail for some values: `equality` lets it be, as it gives NULL, and only `deny` minds."""
+_ERROR_CONTEXTS = frozenset({"error", "aggregate_error", "aggregate_growth"})
+"""An expression that may fail for some values: its error would tell of them, whatever comes of its result."""
 
 
 def use_denials(use: Use, carrying: Carrying, defaults: Defaults) -> Iterator[Reason]:
@@ -53,13 +53,15 @@ def _objection(use: Use, one: Carried, here: list[Carried], there: list[Carried]
             return "Nothing that a client writes can change this; the table's owner can, or a rule for the column."
         case "deny" if use.context == "copy_null":
             return "Leave NULL out (it is \\N then), or use FORMAT csv: a value that equals the string shows as NULL."
-        case "deny" if use.context in _ERROR_CONTEXTS:
+        case "equality" if use.context == "aggregate_growth":
+            return ""  # it fails at 1 GB, and tells how long values are in all
+        case "equality" if use.context in _ERROR_CONTEXTS and use.kind is UseKind.NULL_TEST and one.is_direct:
+            return ""
+        case "deny" | "equality" if use.context in _ERROR_CONTEXTS:
             return "Select the column itself: it comes back masked. Whether the expression fails would tell the value."
         case "deny":
             return "Select by columns that are not masked, for example a key; this one only as a result column."
         case "equality":
-            if use.context in _ERROR_CONTEXTS:
-                return ""
             return _beyond_equality(use, one, here, there)
 
 
@@ -110,7 +112,7 @@ _PLACES = {
 
 def _place(use: Use, level: Predicates) -> str:
     if use.context in _ERROR_CONTEXTS:
-        return "go into an expression that fails for some values"
+        return f"go into {use.expression}, which fails for some values"
     place = "be used " + _PLACES.get(use.context, f"in {use.context}")
     has_other_ways = level == "equality" and use.kind is not UseKind.ORDER and use.context not in _UNBOUNDED_CONTEXTS
     return f"{place} this way" if has_other_ways else place

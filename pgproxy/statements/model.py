@@ -263,13 +263,16 @@ class Use:
     context: str
     """"where", "join", "group", "order", "having", "limit", "window", "filter", "case", "sublink", "function", …;
     "copy_null": a value equal to COPY's NULL string is written as NULL; "error", "aggregate_error": an expression
-    whose success depends on the value."""
+    whose success depends on the value (NULL_TEST: on whether there is one); "aggregate_growth": one that fails at
+    1 GB."""
     other: ColumnId | None = None
     """For JOIN: the column on the other side."""
     constants: tuple[Constant, ...] = ()
     """For LITERAL: everything that the client may have put on the other side."""
     json_path: tuple[str, ...] | None = None
     """Set where only this constant path into a json(b) column is used (as `Source.json_path`)."""
+    expression: str = ""
+    """For errors: the function, or what else may fail."""
 
 
 @dataclass(frozen=True, slots=True)

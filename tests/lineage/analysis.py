@@ -61,6 +61,7 @@ class Analysis:
         uses = sorted(
             f"? {self.name(use.column)}{_path(use.json_path)} {use.kind} {use.context}"
             + (f" {self.name(use.other)}" if use.other else "")
+            + (f": {use.expression}" if use.expression else "")
             + "".join(f" '{constant}'" for constant in use.constants if not constant.text.startswith("\0"))
             for use in lineage.uses
         )

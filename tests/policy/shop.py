@@ -155,7 +155,10 @@ MATERIALIZED = {
 }
 
 _SOURCE = re.compile(r"(?P<form>\w+) (?P<column>\S+)(?: at (?P<path>\S+))?")
-_USE = re.compile(r"(?P<kind>\w+) (?P<column>\S+)(?: = (?P<other>\S+))?(?: at (?P<path>\S+))? in (?P<context>\w+)")
+_USE = re.compile(
+    r"(?P<kind>\w+) (?P<column>\S+)(?: = (?P<other>\S+))?"
+    r"(?: at (?P<path>\S+))? in (?P<context>\w+)(?: by (?P<by>\w+))?"
+)
 
 
 def column(text: str) -> ColumnId:
@@ -178,7 +181,8 @@ def use(text: str) -> Use:
     assert match, text
     other = column(match["other"]) if match["other"] else None
     path = tuple(match["path"].split("/")) if match["path"] else None
-    return Use(column(match["column"]), UseKind(match["kind"]), match["context"], other, json_path=path)
+    kind, by = UseKind(match["kind"]), match["by"] or ""
+    return Use(column(match["column"]), kind, match["context"], other, json_path=path, expression=by)
 
 
 def sources(written: object) -> frozenset[Source]:

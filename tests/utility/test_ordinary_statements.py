@@ -161,6 +161,17 @@ def _difference(proxied: Outcome, expected: Outcome) -> str:
     return next((f"{mine} instead of {theirs}" for mine, theirs in rows if mine != theirs), "another number of rows")
 
 
+def test_expressions_over_masked_columns_run_and_give_null(shop: Shop) -> None:
+    agent, real = Copy(shop.proxy), Copy(shop.real)
+    for statement in of_file("masked_expressions.sql", shop.version):
+        (tag, names, rows), expected = agent.run(statement.sql, None), real.run(statement.sql, None)
+        assert (tag, names) == expected[:2], statement.sql
+        assert not any(value for row in rows for value in row), (names, rows, statement.sql)
+        assert all(any(row[at] is not None for row in expected[2]) for at in range(len(names))), statement.sql
+    for copy in (agent, real):
+        copy.connection.close()
+
+
 def test_what_must_be_refused_says_why(shop: Shop) -> None:
     agent, real = Copy(shop.proxy), Copy(shop.real)
     for statement in of_file("refused.sql", shop.version):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from decimal import Decimal
 from typing import Any, Final
 
 from pgproxy.statements.tree import Node
@@ -10,6 +11,12 @@ from pgproxy.statements.tree import Node
 _TEXT_TYPES: Final = frozenset((25, 1042, 1043))
 _INTEGERS: Final = {21: "<h", 23: "<i", 20: "<q", 26: "<I"}
 _NAME, _UNKNOWN, _BOOL = 19, 705, 16
+_NUMERIC: Final = 1700
+_FLOATS: Final = {700: "<f", 701: "<d"}
+_MOMENTS: Final = {1082: ("<i", 86_400_000_000), 1114: ("<q", 1), 1184: ("<q", 1)}
+"""date counts days, timestamp and timestamptz microseconds, both from 2000-01-01."""
+_INTERVAL: Final = 1186
+_LARGEST_EXPONENT: Final = 400
 _ARRAYS: Final = {1009: 25, 1015: 1043, 1014: 1042, 1005: 21, 1007: 23, 1016: 20}
 """Array type → element type."""
 
@@ -62,6 +69,12 @@ def _scalar(type_oid: int, data: bytes) -> str | None:
     if type_oid in _INTEGERS:
         layout = _INTEGERS[type_oid]
         return str(struct.unpack_from(layout, data)[0]) if len(data) >= struct.calcsize(layout) else None
+    if type_oid in _FLOATS:
+        layout = _FLOATS[type_oid]
+        return repr(struct.unpack_from(layout, data)[0]) if len(data) >= struct.calcsize(layout) else None
+    if type_oid == _NUMERIC:
+        content = _content(data)
+        return _numeric(content) if content is not None else None
     if type_oid == _BOOL:
         return "true" if data[:1] == b"\x01" else "false"
     if type_oid in (_NAME, _UNKNOWN):
@@ -75,6 +88,58 @@ def _content(data: bytes) -> bytes | None:
         return None
     (header,) = struct.unpack_from("<I", data)
     return data[4:] if header == len(data) << 2 else None
+
+
+def _numeric(content: bytes) -> str | None:
+    """A numeric as the server prints it; None for NaN, infinity and numbers of no modest size.
+
+    Source: PostgreSQL src/backend/utils/adt/numeric.c, NumericShort and NumericLong.
+    """
+    if len(content) < 2 or len(content) % 2:
+        return None
+    header, *words = struct.unpack(f"<H{len(content) // 2 - 1}h", content)
+    if header & 0xC000 == 0x8000:
+        is_negative, scale = bool(header & 0x2000), (header & 0x1F80) >> 7
+        weight = (header & 0x3F) - (header & 0x40)
+    elif header & 0xC000 != 0xC000 and words:
+        is_negative, scale = bool(header & 0x4000), header & 0x3FFF
+        weight = words.pop(0)
+    else:
+        return None
+    exponent = 4 * (weight - len(words) + 1)
+    if (
+        abs(exponent) > _LARGEST_EXPONENT
+        or len(words) > _LARGEST_EXPONENT
+        or not all(0 <= one < 10_000 for one in words)
+    ):
+        return None
+    digits = tuple(int(digit) for one in words for digit in f"{one:04}") or (0,)
+    whole, _, fraction = f"{Decimal((0, digits, exponent)):f}".partition(".")
+    text = (whole.lstrip("0") or "0") + ("." + fraction[:scale].ljust(scale, "0") if scale else "")
+    return "-" + text if is_negative else text
+
+
+def deciding_moment(node: Node) -> int | None:
+    """A date or timestamp in microseconds from 2000-01-01; None for infinity, and for everything else."""
+    node.fields[_DECIDES] = True
+    found = _MOMENTS.get(node["consttype"])
+    data = _bytes(node["constvalue"] or b"[]")
+    if found is None or len(data) < struct.calcsize(found[0]):
+        return None
+    layout, microseconds = found
+    (count,) = struct.unpack_from(layout, data)
+    limit = 1 << (8 * struct.calcsize(layout) - 1)
+    return None if count in (-limit, limit - 1) else count * microseconds
+
+
+def deciding_interval(node: Node) -> tuple[int, int, int] | None:
+    """Months, days and microseconds of an interval; None for everything else."""
+    node.fields[_DECIDES] = True
+    data = _bytes(node["constvalue"] or b"[]")
+    if node["consttype"] != _INTERVAL or len(data) != 16:
+        return None
+    microseconds, days, months = struct.unpack("<qii", data)
+    return months, days, microseconds
 
 
 def _array(data: bytes, element: int) -> list[str] | None:

@@ -21,6 +21,7 @@ from pgproxy.statements.lineage.flow import (
     NULL,
     Value,
     alternatives,
+    combined_size,
     derived,
     influence,
     influence_of,
@@ -140,10 +141,20 @@ class Expressions:
             self._walk.found_opaque("an order that is not built in")
         values = self.children(node, scope)
         if node.tag in ("DISTINCTEXPR", "NULLIFEXPR", "SCALARARRAYOPEXPR"):
-            self._walk.failures.operator(node["opno"], node.nodes("args"), values, scope)
+            self._walk.failures.operator(node["opno"], node.nodes("args"), values)
         elif node.tag in _MAY_FAIL:
-            self._walk.failures.note(*values)
-        return derived(*values)
+            self._walk.failures.note("a JSON or XML expression", *values)
+        outcome = derived(*values)
+        if node.tag in ("MINMAXEXPR", "NULLIFEXPR") and outcome.sources:
+            return self._sized(outcome, node.nodes("args"), values)
+        return outcome
+
+    def _sized(self, outcome: Value, nodes: Iterable[Any], values: Iterable[Value]) -> Value:
+        """As large as one of these."""
+        if not outcome.sources:
+            return outcome
+        sizes = (self._walk.totality.size_of(node, value) for node, value in zip(nodes, values, strict=True))
+        return replace(outcome, size=combined_size(sizes))
 
     def _has_unknown_order(self, type_oid: int) -> bool:
         """Greatest and least use the type's own comparison, which the tree does not name."""
@@ -153,7 +164,8 @@ class Expressions:
     # Leaves
 
     def _var(self, node: Node, scope: Scope) -> Value:
-        return self._walk.entries.value(scope, node)
+        value = self._walk.entries.value(scope, node)
+        return replace(value, size=self._walk.totality.stored_size(node, value)) if value.sources else value
 
     def _const(self, node: Node, scope: Scope) -> Value:
         if node["constisnull"]:
@@ -233,7 +245,7 @@ class Expressions:
         if self._walk.sql_functions.has_body(oid):
             return self._walk.sql_functions.value(node, oid, arguments)
         functions.check_call(oid, arguments)
-        self._walk.failures.call(oid, nodes, arguments, scope)
+        size = self._walk.failures.call(oid, nodes, arguments)
         name = functions.name(oid)
         if oid == ACTIVITY.oid:
             # In FROM its columns are told apart (`entries`); here it is one row.
@@ -246,8 +258,8 @@ class Expressions:
             is_cast = node.get("funcformat") == _IMPLICIT_CAST and arguments
             return arguments[0] if is_cast else computed(name, arguments)
         elif name in builtins.KEEP_WHOLE and len(arguments) == 1:
-            return weakened(arguments[0], Form.WHOLE)
-        return derived(*arguments)
+            return replace(weakened(arguments[0], Form.WHOLE), size=size)
+        return replace(derived(*arguments), size=size)
 
     def _aggregate(self, node: Node, scope: Scope) -> Value:
         """args and aggdirectargs are what is aggregated; order, DISTINCT and FILTER decide what comes of it."""
@@ -265,8 +277,8 @@ class Expressions:
         direct = [self.value(item, scope) for item in node.nodes("aggdirectargs")]
         walk.functions.check_call(oid, [*arguments, *direct])
         given = [entry["expr"] for entry in entries if not entry["resjunk"]]
-        walk.failures.call(oid, given, arguments, scope, is_aggregate=True)
-        walk.failures.note(*direct, is_aggregate=True)
+        size = walk.failures.call(oid, given, arguments, is_aggregate=True)
+        walk.failures.note("an aggregate's own argument", *direct, is_aggregate=True)
         conditions: list[Value] = []
         if node["aggfilter"] is not None:
             conditions.append(walk.predicates.condition(node["aggfilter"], scope, "filter"))
@@ -275,7 +287,7 @@ class Expressions:
             result = self._count(entries[0]["expr"], arguments[0])
         else:
             over = [weakened(value, Form.AGGREGATE).sources for value in (*arguments, *direct, *orders)]
-            result = Value(joined_sources(over))
+            result = Value(joined_sources(over), size=size)
         return influence(result, derived(*conditions))
 
     def _aggregate_order(self, node: Node, values: dict[int, Value]) -> list[Value]:
@@ -308,7 +320,7 @@ class Expressions:
         window = self._walk.queries.window(scope, node["winref"])
         conditions = [self._walk.predicates.condition(node["aggfilter"], scope, "filter")]
         conditions.extend(self.value(item, scope) for item in node.nodes("runCondition"))
-        self._walk.failures.call(oid, node.nodes("args"), arguments, scope, is_aggregate=bool(node["winagg"]))
+        size = self._walk.failures.call(oid, node.nodes("args"), arguments, is_aggregate=bool(node["winagg"]))
         name = self._walk.functions.name(oid)
         if name in builtins.SAME_VALUE_WINDOWS:
             first, *others = arguments
@@ -317,7 +329,8 @@ class Expressions:
         elif oid == builtins.COUNT_ANY and len(arguments) == 1:
             result = self._count(node["args"][0], arguments[0])
         elif node["winagg"]:
-            result = Value(joined_sources([weakened(argument, Form.AGGREGATE).sources for argument in arguments]))
+            over = [weakened(argument, Form.AGGREGATE).sources for argument in arguments]
+            result = Value(joined_sources(over), size=size)
         else:
             result = derived(*arguments)
         return influence(result, derived(window, *conditions))
@@ -376,11 +389,11 @@ class Expressions:
         before, after = self._cast_types(node)
         if before == after or (before in SAME_TEXT and after in SAME_TEXT):
             return argument
-        return derived(argument)
+        return replace(derived(argument), size=argument.size)
 
     def _to_domain(self, node: Node, scope: Scope) -> Value:
         argument = self.value(node["arg"], scope)
-        self._walk.failures.note(argument)
+        self._walk.failures.note(self._cast(node), argument)
         before, after = self._cast_types(node)
         return argument if before == after else derived(argument)
 
@@ -392,9 +405,14 @@ class Expressions:
             is_one = not self._is_array(node["resulttype"])
             return cast(f"{node['resulttype']}", argument) if is_one else NOTHING
         if self.base_type(node["resulttype"]) in SAME_TEXT:
-            return weakened(argument, Form.WHOLE)
-        self._walk.failures.note(argument)
+            size = self._walk.totality.size_of(node["arg"], argument)
+            return replace(weakened(argument, Form.WHOLE), size=size)
+        self._walk.failures.note(self._cast(node), argument)
         return derived(argument)
+
+    def _cast(self, node: Node) -> str:
+        found = self._walk.catalog.types.get(node["resulttype"])
+        return f"a cast to {found.name}" if found is not None else "a cast"
 
     def _convert_row(self, node: Node, scope: Scope) -> Value:
         # The row of a child as one of its parent: other attribute numbers, so what was known of them goes.
@@ -410,6 +428,10 @@ class Expressions:
     def _cast_types(self, node: Node) -> tuple[int, int]:
         before = expression_type(node["arg"], self._walk.catalog)
         return self.base_type(before), self.base_type(node["resulttype"])
+
+    def type_of(self, node: Any) -> int:
+        """The type of an expression, under domains; 0 where its node does not say."""
+        return self.base_type(expression_type(node, self._walk.catalog))
 
     def base_type(self, oid: int) -> int:
         """The type under domains."""
@@ -435,11 +457,13 @@ class Expressions:
             branches.append(self.value(when["result"], scope))
         default = node["defresult"]
         branches.append(NULL if default is None else self.value(default, scope))
-        return influence(alternatives(branches), derived(*tests))
+        results = [*(when["result"] for when in node["args"]), *([] if default is None else [default])]
+        outcome = self._sized(alternatives(branches), results, branches[: len(results)])
+        return influence(outcome, derived(*tests))
 
     def _coalesce(self, node: Node, scope: Scope) -> Value:
         values = [self.value(argument, scope) for argument in node["args"]]
-        chosen = alternatives(values)
+        chosen = self._sized(alternatives(values), node["args"], values)
         with_null = len(values) > 1 and any(value.is_null for value in values)
         return _kept_whole(chosen) if with_null else chosen
 
@@ -457,7 +481,7 @@ class Expressions:
     def _array(self, node: Node, scope: Scope) -> Value:
         values = [self.value(element, scope) for element in node.nodes("elements")]
         if node["multidims"]:
-            self._walk.failures.note(*values)  # the dimensions of the parts must agree
+            self._walk.failures.note("an array of arrays", *values)  # their dimensions must agree
         outcome = derived(*values)
         if not outcome.sources and all(value.constants is not None for value in values):
             return Value(constants=frozenset().union(*(value.constants or () for value in values)))
@@ -467,7 +491,7 @@ class Expressions:
         everything = derived(*self.children(node, scope, ("refexpr",)), *self._assigned_container(node, scope))
         upper = node.nodes("refupperindexpr")
         if node["refassgnexpr"] is not None:
-            self._walk.failures.note(everything)
+            self._walk.failures.note("an assignment to a part", everything)
         if node["refassgnexpr"] is not None or node["refexpr"] is None:
             return everything
         container = self.value(node["refexpr"], scope)
@@ -487,7 +511,7 @@ class Expressions:
     def _json_constructor(self, node: Node, scope: Scope) -> Value:
         """JSON_OBJECT and the like: `coercion` works on the result of `func` or on the arguments."""
         made = derived(*self.children(node, scope, ("coercion",)))
-        self._walk.failures.note(made)
+        self._walk.failures.note("a JSON expression", made)
         if node["coercion"] is None:
             return made
         with self.placeholder(made):

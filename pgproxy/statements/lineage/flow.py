@@ -17,6 +17,33 @@ NO_SOURCES: Final[Sources] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
+class Size:
+    """What a number, a moment or a text is put together from: what is short of every limit of its type, unless what is
+    stored is near one, can be told by it."""
+
+    parts: int = 1
+    """Stored values, and constants of modest size."""
+    columns: frozenset[ColumnId] = frozenset()
+    """The stored columns among them."""
+    has_free: bool = False
+    """One of the columns takes whatever its type can hold."""
+
+    def is_below(self, most_parts: int) -> bool:
+        """A free column could be filled so that, beside another, the expression fails from a chosen value on."""
+        return self.parts <= most_parts and (not self.has_free or len(self.columns) <= 1)
+
+
+def combined_size(sizes: Iterable[Size | None]) -> Size | None:
+    """Of an expression over values of these sizes; None: not known."""
+    parts, columns, has_free = 0, frozenset[ColumnId](), False
+    for size in sizes:
+        if size is None:
+            return None
+        parts, columns, has_free = parts + size.parts, columns | size.columns, has_free or size.has_free
+    return Size(parts, columns, has_free)
+
+
+@dataclass(frozen=True, slots=True)
 class Value:
     """One expression's value."""
 
@@ -29,6 +56,8 @@ class Value:
     """For a row whose columns are known: by attribute number."""
     is_unchanged: bool = False
     """Exactly what is stored in each source column, or at its `json_path`: a further path step can be followed."""
+    size: Size | None = None
+    """How large it can be; None: not known."""
 
     @property
     def is_plain(self) -> bool:
@@ -67,7 +96,7 @@ def derived(*values: Value) -> Value:
 
 def weakened(value: Value, form: Form) -> Value:
     """The value under something that keeps no more than `form` of it."""
-    return Value(weakened_sources(value.sources, form)) if value.sources else NOTHING
+    return Value(weakened_sources(value.sources, form), size=value.size) if value.sources else NOTHING
 
 
 def alternatives(values: Sequence[Value]) -> Value:
@@ -87,9 +116,10 @@ def alternatives(values: Sequence[Value]) -> Value:
         constants = None if constants is None or value.constants is None else constants | value.constants
     if not sources:
         return Value(constants=constants)
+    size = combined_size(value.size for value in given)
     if not all(value.sources and all(s.form in _COPIES for s in value.sources) for value in given):
-        return Value(weakened_sources(sources, Form.DERIVED))
-    return Value(sources, is_unchanged=all(value.is_unchanged for value in given))
+        return Value(weakened_sources(sources, Form.DERIVED), size=size)
+    return Value(sources, is_unchanged=all(value.is_unchanged for value in given), size=size)
 
 
 def union(values: Iterable[Value]) -> Value:
@@ -104,7 +134,7 @@ def influence(value: Value, by: Value) -> Value:
     if not by.sources:
         return value
     implicit = weakened_sources(by.sources, Form.DERIVED)
-    return Value(joined_sources([value.sources, implicit]))
+    return Value(joined_sources([value.sources, implicit]), size=value.size)
 
 
 def influence_of(uses: Iterable[Use]) -> Value:

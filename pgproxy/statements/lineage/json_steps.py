@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from pgproxy.statements.lineage.constants import deciding_text, deciding_texts
-from pgproxy.statements.lineage.flow import Value
+from pgproxy.statements.lineage.flow import Size, Value
 from pgproxy.statements.model import Form, Source
 from pgproxy.statements.tree import Node
 
@@ -32,4 +32,4 @@ def at_path(document: Value, steps: list[str] | None, otherwise: Value) -> Value
     sources = frozenset(
         Source(source.column, Form.DERIVED, (*(source.json_path or ()), *steps)) for source in document.sources
     )
-    return Value(sources, is_unchanged=True)
+    return Value(sources, is_unchanged=True, size=Size())

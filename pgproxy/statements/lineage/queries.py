@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from pgproxy.catalog.model import TriggerBit
@@ -187,7 +187,9 @@ class Queries:
             with self._walk.collecting_apart() as uses:
                 columns = [output.value for output in self.select(table.node["ctequery"], scope)]
             if recursive:  # each round may make new values from the constants of the one before
-                columns = [value if value.sources or value.is_null else NOTHING for value in columns]
+                columns = [
+                    replace(value, size=None) if value.sources or value.is_null else NOTHING for value in columns
+                ]
             done = not recursive or columns == table.columns
             table.columns, table.uses = columns, uses
             if done:

@@ -18,6 +18,7 @@ from pgproxy.statements.lineage.functions import Functions
 from pgproxy.statements.lineage.predicates import Predicates
 from pgproxy.statements.lineage.queries import Queries
 from pgproxy.statements.lineage.refusals import refuse
+from pgproxy.statements.lineage.totality import Totality
 from pgproxy.statements.lineage.triggers import Triggers
 from pgproxy.statements.model import ColumnId, Effect, Source, Use, Write
 from pgproxy.statements.tree import Node
@@ -51,6 +52,7 @@ class Walk:
         self.is_read_only = True
         self.functions = Functions(self)
         self.sql_functions = SqlFunctions(self)
+        self.totality = Totality(self)
         self.failures = Failures(self)
         self.entries = Entries(self)
         self.expressions = Expressions(self)

@@ -94,3 +94,83 @@ create extension dblink;
 create database copy template shop;
 -- refused: builtin.ddl EXCLUDE
 create table t (x int4range, exclude using gist (x with &&));
+
+-- Expressions over masked columns that fail for some values: whether they do would tell the value.
+-- refused: hr.employees.salary numeric_div
+select 1 / (salary - 31000) from hr.employees;
+-- refused: hr.employees.salary numeric_div
+select count(*) from (select 1 / (salary - 31000) from hr.employees offset 0) q;
+-- refused: hr.employees.salary int2
+select salary::smallint from hr.employees;
+-- refused: hr.employees.salary numeric,
+select salary::numeric(5,0) from hr.employees;
+-- refused: hr.employees.salary int4
+select (salary * 43000)::int from hr.employees;
+-- refused: hr.employees.salary sqrt
+select sqrt(salary - 50000) from hr.employees;
+-- refused: hr.employees.salary ln
+select ln(salary - 50000) from hr.employees;
+-- refused: hr.employees.salary power
+select power(salary, 30000) from hr.employees;
+-- refused: hr.employees.salary numeric_mul
+select salary * 1e131066 from hr.employees;
+-- refused: hr.employees.salary numeric_mul
+select salary * budget from hr.employees join hr.departments d on d.id = department_id;
+-- refused: hr.employees.salary numeric_add
+select salary + x from hr.employees, (values (9e131071), (1)) v(x);
+-- refused: hr.employees.salary sum
+select sum(x) from (select salary as x from hr.employees union all select budget from hr.departments) q;
+-- refused: hr.employees.salary to_char
+select to_char(salary::int, '9V99999') from hr.employees;
+-- refused: hr.employees.salary numeric_mul
+select salary * $1 from hr.employees;
+-- refused: hr.employees.salary int4
+select sum(salary)::int from hr.employees;
+-- refused: hr.employees.salary float8mul
+select salary::float8 * weight_kg from hr.employees e join products p on p.id = e.id;
+-- refused: public.customers.email a cast to int4
+select email::int from customers;
+-- refused: public.customers.email a cast to date
+select email::date from customers;
+-- refused: public.customers.email a cast to bytea
+select sha256(email::bytea) from customers;
+-- refused: public.customers.email substr
+select substr(email, 1, length(email) - 20) from customers;
+-- refused: public.customers.email int4mul
+select length(email) * length(email) from customers;
+-- refused: public.customers.email int4mul
+select length(email) * 100000000 from customers;
+-- refused: public.customers.email chr
+select chr(ascii(email) * 10000) from customers;
+-- refused: public.customers.email textregexeq
+select 'x' ~ email from customers;
+-- refused: public.customers.email textlike
+select email like 'c%\' from customers;
+-- refused: public.customers.email decode
+select decode(email, 'hex') from customers;
+-- refused: public.customers.email to_date
+select to_date(email, 'YYYY-MM-DD') from customers;
+-- refused: public.customers.email repeat
+select repeat(email, 50000000) from customers;
+-- refused: public.customers.email repeat
+select repeat(repeat(email, 60), 60) from customers;
+-- refused: public.customers.email textcat
+select email || repeat('x', 1000000000) from customers;
+-- refused: public.customers.email replace
+select replace(email, 'c', repeat('x', 50000000)) from customers;
+-- refused: public.customers.email date_trunc
+select date_trunc(email, now()) from customers;
+-- refused: public.customers.email format
+select format(email, 1) from customers;
+-- refused: public.customers.birth_date date_pli
+select birth_date + 2147480000 from customers;
+-- refused: public.customers.birth_date date_pl_interval
+select birth_date + interval '5874000 years' from customers;
+-- refused: public.customers.birth_date timestamp_mi
+select timestamp '294276-12-31 23:59:59' - birth_date from customers;
+-- refused: public.customers.birth_date make_date
+select make_date(extract(day from birth_date)::int, 2, 30) from customers;
+-- refused: public.customers.profile jsonb_array_length
+select jsonb_array_length(profile -> 'address') from customers;
+-- refused: public.customers.profile a cast to int4
+select (profile ->> 'address')::int from customers;
