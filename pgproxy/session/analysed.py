@@ -9,9 +9,9 @@ How a statement goes (requests in between are the proxy's own, their replies are
     Execute         ─▶ rows, masked by the portal's plan
 
 Here: events to messages, messages to the part that knows them, and the session's end. The parts, all on one
-`SessionState`: `extended` and `simple` (the client's messages), `analysis` (to a decision), `binding`, `inside` (what
-holds or names another statement), `execution` (to results),
-`copying`, `refusing`, `answers` (the server's messages).
+`SessionState`: `extended`, `simple`, `function_calls` (the client's messages), `analysis` (to a decision), `binding`,
+`inside` (what holds or names another statement), `execution` (to results), `copying`, `refusing`, `answers` (the
+server's messages).
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from pgproxy.session.context import SessionContext
 from pgproxy.session.copying import Copying
 from pgproxy.session.execution import Execution
 from pgproxy.session.extended import ExtendedProtocol
+from pgproxy.session.function_calls import FunctionCalls
 from pgproxy.session.inside import Inside
 from pgproxy.session.phases import Phase
 from pgproxy.session.replies import error_response
@@ -62,7 +63,7 @@ class AnalysedSession:
             b"S": extended.on_sync,
             b"H": extended.on_flush,
             b"Q": simple.on_query,
-            b"F": simple.on_function_call,
+            b"F": FunctionCalls(state).on_function_call,
             b"X": self._on_terminate,
             b"d": self._copying.on_stray,
             b"c": self._copying.on_stray,

@@ -207,6 +207,7 @@ class Answers:
         if status == "I":
             state.has_open_batch = False
             state.names.transaction_ended()
+            state.large_objects.transaction_ended()
             state.redacting = state.pending.redacts
         state.level.transaction(status)
         state.send_client(run.data)

@@ -12,6 +12,7 @@ from pgproxy.catalog.model import Function
 from pgproxy.catalog.queries import SESSION_CATALOG_QUERY
 from pgproxy.catalog.versions import ARGUMENTS_STATEMENT, SEES_THE_PRESENT, VERSIONS_QUERY, Objects, array
 from pgproxy.session.formats import FORMATS_QUERY
+from pgproxy.session.large_objects import BINARY_FORMATS, Call
 from pgproxy.session.pending import Request
 from pgproxy.session.prepared import RESERVED_PREFIX
 from pgproxy.session.reading import BODY_QUERY
@@ -23,6 +24,7 @@ BODY = RESERVED_PREFIX + "body"
 CATALOG = RESERVED_PREFIX + "catalog"
 VERSIONS = RESERVED_PREFIX + "versions"
 QUESTION = RESERVED_PREFIX + "question"
+LARGE_OBJECT = RESERVED_PREFIX + "large_object"
 
 _TEMPORARY_RELATION = """
 SELECT c.oid::pg_catalog.int8
@@ -37,6 +39,25 @@ FROM pg_catalog.pg_class AS c
 WHERE c.oid OPERATOR(pg_catalog.=) pg_catalog.to_regclass($1::pg_catalog.text)::pg_catalog.oid
   AND c.relkind OPERATOR(pg_catalog.=) 'm'::pg_catalog."char"
 """
+
+_LARGE_OBJECT = """
+SELECT m.xmin
+FROM pg_catalog.pg_largeobject_metadata AS m
+WHERE m.oid OPERATOR(pg_catalog.=) $1::pg_catalog.oid
+"""
+
+_OWN_LARGE_OBJECT = """
+FROM pg_catalog.pg_largeobject_metadata AS m
+WHERE m.oid OPERATOR(pg_catalog.=) ${oid}::pg_catalog.oid
+  AND m.xmin OPERATOR(pg_catalog.=) ${version}::pg_catalog.xid
+  AND (
+    pg_catalog.current_setting('transaction_isolation') OPERATOR(pg_catalog.=) 'read committed'
+    OR pg_catalog.current_setting('transaction_isolation') OPERATOR(pg_catalog.=) 'read uncommitted'
+    OR m.xmin OPERATOR(pg_catalog.=) pg_catalog.pg_current_xact_id_if_assigned()::pg_catalog.xid
+  )
+"""
+"""A descriptor for writing reads what is there at present, whatever the transaction's snapshot says of the object: so
+the snapshot must be the present one, or the object such as nobody else can have touched."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +133,31 @@ def about_materialized_view(target: Target) -> list[Question]:
     return _asked(_MATERIALIZED_VIEW, (name.encode(),))
 
 
+def about_large_object(oid: bytes, prepared: Container[str]) -> list[Question]:
+    """The version of that large object, one row in binary format; none: there is no such object."""
+    return _answered_at_once(_in_binary(LARGE_OBJECT, _LARGE_OBJECT, (oid,), prepared))
+
+
+def about_large_object_call(call: Call, prepared: Container[str]) -> list[Question]:
+    """What the function returns, one row in binary format, none if it is guarded and the object is another one by now;
+    where it is confirmed, then as `about_large_object`."""
+    function, arguments = call.function, call.arguments
+    given = ", ".join(f"${number}::pg_catalog.{name}" for number, name in enumerate(function.types, 1))
+    sql = f"SELECT pg_catalog.{function.name}({given})"
+    if call.of is not None and function.is_guarded:
+        sql += _OWN_LARGE_OBJECT.format(oid=len(arguments) + 1, version=len(arguments) + 2)
+        arguments = (*arguments, call.of.oid, call.of.version)
+    questions = _in_binary(RESERVED_PREFIX + function.name, sql, arguments, prepared)
+    if call.of is not None and function.is_confirmed:
+        questions += _in_binary(LARGE_OBJECT, _LARGE_OBJECT, (call.of.oid,), prepared)
+    return _answered_at_once(questions)
+
+
+def _in_binary(name: str, sql: str, arguments: tuple[bytes, ...], prepared: Container[str]) -> list[Question]:
+    questions = [] if name in prepared else _prepared(name, sql)
+    return [*questions, *_executed(name, arguments, BINARY_FORMATS)]
+
+
 def _asked(sql: str, arguments: tuple[bytes, ...]) -> list[Question]:
     return _answered_at_once([*_prepared(QUESTION, sql), *_executed(QUESTION, arguments)])
 
@@ -132,9 +178,9 @@ def _prepared(name: str, sql: str) -> list[Question]:
     ]
 
 
-def _executed(name: str, arguments: tuple[bytes | None, ...]) -> list[Question]:
+def _executed(name: str, arguments: tuple[bytes | None, ...], formats: tuple[int, ...] = ()) -> list[Question]:
     return [
-        Question(Request.BIND, query.Bind(name, name, (), arguments, ()).encode()),
+        Question(Request.BIND, query.Bind(name, name, formats, arguments, formats).encode()),
         Question(Request.EXECUTE, query.Execute(name, 0).encode()),
         Question(Request.CLOSE, query.Close("P", name).encode()),
     ]

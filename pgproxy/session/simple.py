@@ -1,4 +1,4 @@
-"""The client's messages that bring their own ReadyForQuery: Query, statement by statement, and FunctionCall.
+"""The client's Query, statement by statement.
 
 A string whose statements the text alone decides is forwarded as it is. Any other is run as unnamed statements of the
 extended protocol under one Sync of the proxy's, so that it keeps its one implicit transaction.
@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Sequence
 
-from pgproxy.errors import NotUnderstood, ProxyError
-from pgproxy.session.admission import Admitted, admit, has_masks
+from pgproxy.errors import ProxyError
+from pgproxy.session.admission import Admitted, admit
 from pgproxy.session.analysis import Analysis
 from pgproxy.session.binding import Binding
 from pgproxy.session.copyout import CopyOut
@@ -21,9 +21,8 @@ from pgproxy.session.phases import Phase
 from pgproxy.session.prepared import Portal, Prepared, Verdict
 from pgproxy.session.refusing import forward_bad_parse, refuse_query
 from pgproxy.session.state import SessionState
-from pgproxy.session.understanding import decision_for_utility
 from pgproxy.statements.grammar import SyntaxProblem, split
-from pgproxy.statements.model import Handling, RawStatement, StatementClass
+from pgproxy.statements.model import Handling
 from pgproxy.wire import query
 from pgproxy.wire.framing import Frame
 
@@ -66,22 +65,6 @@ class SimpleProtocol:
         state.script = deque(script)
         state.enter(Phase.RUNNING)
         self._next_statement()
-
-    def on_function_call(self, frame: Frame) -> None:
-        state, context = self._state, self._state.context
-        call = RawStatement("", 0, StatementClass.FUNCTION_CALL, Handling.PASS, "FunctionCall")
-        try:
-            if has_masks(context):
-                raise NotUnderstood(
-                    "a function call message cannot be analysed",
-                    detail="rule builtin.function_call",
-                    hint="Call the function in a SELECT.",
-                )
-            decision_for_utility(call, context.identity, context.rules())
-        except ProxyError as error:
-            refuse_query(state, error)
-            return
-        state.ask(Pending(Request.QUERY, verdict=Verdict(call, passes_rows=True)), frame.data)
 
     def _forward_query(self, script: Sequence[Admitted], sent: bytes) -> None:
         """A string of statements without a tree goes as it is."""

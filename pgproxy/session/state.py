@@ -19,6 +19,7 @@ from pgproxy.session.admission import Admitted
 from pgproxy.session.context import SessionContext
 from pgproxy.session.formats import ReportedFormats
 from pgproxy.session.inbox import Inbox
+from pgproxy.session.large_objects import OwnObjects
 from pgproxy.session.memory import SessionMemory
 from pgproxy.session.names import Names
 from pgproxy.session.notices import KeptLevel
@@ -82,6 +83,7 @@ class SessionState:
         and an OID is not given twice."""
         self.redacting = False
         """To the end of the transaction errors may carry a masked value."""
+        self.large_objects = OwnObjects()
         self.formats = ReportedFormats(context.parameters)
         self.level = KeptLevel(context.client_min_messages)
         self._actions: list[Action] = []
@@ -158,7 +160,7 @@ class SessionState:
     def ask_ourselves(
         self,
         questions: Sequence[Question],
-        failed: ProxyError,
+        failed: ProxyError | None,
         rows: list[bytes],
         then: Callable[[], None],
         trees: list[bytes] | None = None,
@@ -166,7 +168,7 @@ class SessionState:
         """Ask what the session itself wants to know.
 
         Args:
-            failed: what the client is told where the server refuses.
+            failed: what the client is told where the server refuses; None: what the server says.
             rows: where DataRow frames are collected.
             then: called when all is answered.
             trees: where what is announced while it is executed is collected.

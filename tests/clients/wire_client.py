@@ -32,7 +32,7 @@ class WireClient:
         """Sends them at once, and reads up to the last ReadyForQuery that they bring."""
         self.send(messages)
         said: list[Said] = []
-        for _ in range(sum(isinstance(message, query.Sync | query.Query) for message in messages)):
+        for _ in range(sum(isinstance(message, query.Sync | query.Query | query.FunctionCall) for message in messages)):
             said += self.hear("ReadyForQuery")
         return said
 
@@ -78,6 +78,8 @@ def described(message: trace.Message) -> Said:
             return name, *message.values()
         case results.ParameterDescription():
             return name, *message.type_oids
+        case results.FunctionCallResponse():
+            return name, message.value
         case results.CommandComplete():
             return name, message.command
         case results.ReadyForQuery():
