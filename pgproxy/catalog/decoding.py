@@ -33,12 +33,16 @@ def read_document(document: str) -> Document:
 def merge(catalog: Catalog, document: str) -> Catalog:
     """The catalog with the document's objects laid over it."""
     answer = json.loads(document)
+    sources = {
+        oid: TriggerSource(text, tuple(relations or ()), tuple(map(_mentioned, functions or ())))
+        for oid, text, relations, functions in answer["trigger_sources"] or ()
+    }
     types = {row[0]: _type(row) for row in answer["types"] or ()}
     return replace(
         catalog.with_objects(
             relations=map(_relation, answer["relations"] or ()),
             types=_with_checks_closed(types, catalog.types),
-            functions=map(_function, answer["functions"] or ()),
+            functions=(_function(row, sources.get(row[0])) for row in answer["functions"] or ()),
             operators=dict(answer["operators"] or ()),
         ),
         server_version=int(answer["version"]) // 10000,
@@ -96,9 +100,9 @@ def _type(row: list[Any]) -> Type:
     )
 
 
-def _function(row: list[Any]) -> Function:
-    oid, schema, name, kind, language, security_definer, calls, version, is_strict, result_types, settings, source = row
-    text, relations, functions = source or (None, None, None)
+def _function(row: list[Any], source: TriggerSource | None) -> Function:
+    oid, schema, name, kind, language, security_definer, calls, version, is_strict, result_types, *rest = row
+    settings, compiled = rest
     return Function(
         oid,
         schema,
@@ -111,10 +115,15 @@ def _function(row: list[Any]) -> Function:
         is_strict=is_strict,
         result_types=tuple(result_types),
         settings=tuple(settings or ()),
-        trigger_source=None
-        if text is None
-        else TriggerSource(text, tuple(relations or ()), tuple((oid, name or "") for oid, name in functions or ())),
+        trigger_source=source,
+        compiled=compiled or "",
     )
+
+
+def _mentioned(row: list[Any]) -> tuple[str, Function]:
+    called, oid, name, language, security_definer, settings, compiled = row
+    function = Function(oid, "", name, language=language, security_definer=security_definer)
+    return called or "", replace(function, settings=tuple(settings or ()), compiled=compiled or "")
 
 
 def _with_checks_closed(types: Mapping[int, Type], known: Mapping[int, Type]) -> list[Type]:

@@ -86,8 +86,8 @@ class TriggerSource:
     text: str
     relations: tuple[int, ...] = ()
     """All whose names are in it, in any schema."""
-    functions: tuple[tuple[int, str], ...] = ()
-    """Of users, with the name by which it may call them; "": they may run without one."""
+    functions: tuple[tuple[str, Function], ...] = ()
+    """Of users, by the name by which it may call them; "": they may run without one. Schema and result are left out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,6 +182,8 @@ class Function:
     """What its SET clauses set, as "name=value"."""
     trigger_source: TriggerSource | None = None
     """Of a trigger function in PL/pgSQL."""
+    compiled: str = ""
+    """In C: the library (probin); internal: the server's own function (prosrc)."""
 
     @property
     def is_builtin(self) -> bool:

@@ -313,16 +313,27 @@ SELECT pg_catalog.json_build_object(
           WHERE p.proargmodes[t.at] = 'o' OR p.proargmodes[t.at] = 'b' OR p.proargmodes[t.at] = 't'
         ), pg_catalog.json_build_array(p.prorettype::pg_catalog.int8)) END,
       pg_catalog.to_json(p.proconfig),
-      CASE WHEN p.prorettype = 'pg_catalog.trigger'::pg_catalog.regtype AND l.lanname = 'plpgsql' THEN
-        pg_catalog.json_build_array(p.prosrc,
-          (SELECT pg_catalog.json_agg(m.oid::pg_catalog.int8) FROM pg_catalog.pg_class AS m WHERE MENTIONED_RELATION),
-          (SELECT pg_catalog.json_agg(pg_catalog.json_build_array(m.oid::pg_catalog.int8, m.name))
-            FROM MENTIONED_FUNCTIONS AS m(oid, name))) END
+      CASE WHEN l.lanname = 'c' THEN p.probin WHEN l.lanname = 'internal' THEN p.prosrc END
     ))
     FROM functions AS f
     JOIN pg_catalog.pg_proc AS p ON p.oid = f.oid
     JOIN pg_catalog.pg_namespace AS n ON n.oid = p.pronamespace
     JOIN pg_catalog.pg_language AS l ON l.oid = p.prolang),
+  'trigger_sources', (
+    SELECT pg_catalog.json_agg(pg_catalog.json_build_array(
+      p.oid::pg_catalog.int8, p.prosrc,
+      (SELECT pg_catalog.json_agg(m.oid::pg_catalog.int8) FROM pg_catalog.pg_class AS m WHERE MENTIONED_RELATION),
+      (SELECT pg_catalog.json_agg(pg_catalog.json_build_array(
+          m.name, o.oid::pg_catalog.int8, o.proname, g.lanname, o.prosecdef, pg_catalog.to_json(o.proconfig),
+          CASE WHEN g.lanname = 'c' THEN o.probin WHEN g.lanname = 'internal' THEN o.prosrc END))
+        FROM MENTIONED_FUNCTIONS AS m(oid, name)
+        JOIN pg_catalog.pg_proc AS o ON o.oid = m.oid
+        JOIN pg_catalog.pg_language AS g ON g.oid = o.prolang)))
+    FROM (SELECT DISTINCT t.tgfoid FROM relations AS r JOIN pg_catalog.pg_trigger AS t ON t.tgrelid = r.oid
+      WHERE NOT t.tgisinternal) AS u(oid)
+    JOIN pg_catalog.pg_proc AS p ON p.oid = u.oid
+    JOIN pg_catalog.pg_language AS l ON l.oid = p.prolang
+    WHERE p.prorettype = 'pg_catalog.trigger'::pg_catalog.regtype AND l.lanname = 'plpgsql'),
   'operators', (
     SELECT pg_catalog.json_agg(pg_catalog.json_build_array(
       p.oid::pg_catalog.int8, p.oprcode::pg_catalog.oid::pg_catalog.int8))

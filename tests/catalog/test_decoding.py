@@ -11,6 +11,7 @@ from pgproxy.catalog.model import Catalog, Column, Constraint, Trigger, Type
 
 def document(**objects: Any) -> str:
     empty: dict[str, Any] = {"relations": None, "types": None, "functions": None, "operators": None}
+    empty["trigger_sources"] = None
     return json.dumps({"version": "180004", **empty, **objects})
 
 

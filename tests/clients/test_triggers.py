@@ -71,15 +71,11 @@ def test_an_applications_triggers_run(notes: Place) -> None:
         assert client.execute("SELECT op FROM trail ORDER BY id").fetchall() == [("INSERT",), ("changed",), ("DELETE",)]
 
 
-def test_returning_brings_no_masked_value_that_a_trigger_put_there(notes: Place) -> None:
+def test_a_trigger_that_reads_masked_columns_refuses_the_write(notes: Place) -> None:
+    """Whether its code fails would tell of them, and RETURNING would bring what it made of them."""
     touch(notes, "BEGIN NEW.seen := (SELECT name FROM users WHERE users.id = NEW.id); RETURN NEW; END")
-    with agent(notes) as client:
-        insert = "INSERT INTO notes (id, body) VALUES (1, 'x') RETURNING body, seen"
-        assert client.execute(insert).fetchall() == [("x", None)]
-        whole = "INSERT INTO notes (id, body) VALUES (1, 'x') RETURNING notes"
-        with pytest.raises(psycopg.errors.InsufficientPrivilege):
-            client.execute(whole)
-        assert client.execute("UPDATE notes SET id = 2 RETURNING upper(seen)").fetchall() == [(None,)]
+    with agent(notes) as client, pytest.raises(psycopg.errors.InsufficientPrivilege, match="the code of a trigger"):
+        client.execute("INSERT INTO notes (id, body) VALUES (1, 'x') RETURNING body, seen")
 
 
 @pytest.mark.parametrize(
@@ -149,16 +145,6 @@ def test_a_temporary_table_cannot_take_the_place_of_one_that_a_trigger_names(not
             client.execute(insert, (1,))
         client.execute("DROP TABLE pg_temp.trail")
         client.execute(insert, (1,))
-
-
-def test_errors_and_notices_lose_their_text_where_a_trigger_reaches_masked_columns(notes: Place) -> None:
-    touch(
-        notes,
-        "DECLARE n text; BEGIN SELECT name INTO n FROM users WHERE id = 1; NEW.id := 1 / 0; RETURN NEW; END",
-    )
-    with agent(notes) as client, pytest.raises(psycopg.errors.DivisionByZero) as caught:
-        client.execute("INSERT INTO notes (id, body) VALUES (1, 'x')")
-    assert caught.value.diag.context is None and "withheld" in (caught.value.diag.message_detail or "")
 
 
 def test_a_check_of_unmasked_columns_tells_its_reason(notes: Place) -> None:

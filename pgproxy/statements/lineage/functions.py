@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from pgproxy.catalog.model import ACTIVITY, FIRST_NORMAL_OID, Function
 from pgproxy.errors import StatementDenied
-from pgproxy.statements.lineage import builtins
+from pgproxy.statements.lineage import builtins, extensions
 from pgproxy.statements.lineage.constants import deciding_text
 from pgproxy.statements.lineage.flow import Value, joined_sources
 from pgproxy.statements.lineage.refusals import refuse
@@ -65,6 +65,8 @@ class Functions:
         elif function.is_alias:
             if ACTIVITY.oid in function.calls:  # its columns are told apart only under its own name
                 self._walk.found_opaque(f"function {function.schema}.{function.name}")
+        elif self.is_extension(oid):
+            pass
         elif not function.is_builtin:
             rights = ", with its owner's rights" if function.security_definer else ""
             self._walk.found_opaque(f"function {function.schema}.{function.name} in {function.language}{rights}")
@@ -83,8 +85,20 @@ class Functions:
         for oid in named.operators:
             self.check_operator(oid)
 
+    def is_extension(self, oid: int) -> bool:
+        """A function of a well-known extension that only gives a result, or an aggregate of such functions."""
+        function = self._walk.catalog.functions.get(oid)
+        if function is None or not (function.kind == "a" and not function.is_builtin):
+            return function is not None and extensions.is_known(function)
+        called = [self._walk.catalog.functions.get(one) for one in function.calls]
+        return bool(called) and all(
+            one is not None and one.language == "c" and extensions.is_known(one) for one in called
+        )
+
     def is_pure(self, oid: int) -> bool:
-        """A built-in function that only gives a result."""
+        """A built-in function, or one of an extension, that only gives a result."""
+        if self.is_extension(oid):
+            return True
         name = self.name(oid)
         return not (builtins.is_denied(oid, name) or builtins.has_effect(name) or oid == builtins.SET_CONFIG)
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from pgproxy.catalog.model import Function, Relation, Trigger, TriggerBit, TriggerSource
 from pgproxy.errors import NotUnderstood
-from pgproxy.statements.lineage import builtins
+from pgproxy.statements.lineage import builtins, extensions
 from pgproxy.statements.lineage.failures import ERROR
 from pgproxy.statements.lineage.flow import NOTHING, Value, derived, union
 from pgproxy.statements.model import ColumnId, Effect, Use, UseKind
@@ -101,24 +101,19 @@ class Triggers:
 
     def _check_calls(self, code: TriggerCode, source: TriggerSource, relation: Relation) -> None:
         """Every function that it may run is built in, and runs no text."""
-        catalog = self._walk.catalog
-        own = {name for _, name in source.functions}
-        for oid, name in source.functions:
-            function = catalog.functions.get(oid)
-            if not name and (function is None or function.language not in ("c", "internal")):
-                raise NotUnderstood("operators, casts or domains in it run functions that are not built in")
+        own = {name for name, _ in source.functions}
+        unknown = {name for name, function in source.functions if not extensions.is_known(function)}
+        if "" in unknown:
+            raise NotUnderstood("operators, casts or domains in it run functions that are not built in")
         columns = {one.name for one in relation.columns}
-        if code.fields & own - columns:
+        if code.fields & unknown - columns:
             raise NotUnderstood("it calls functions that are not built in")
         for schema, name in code.calls:
-            verdict = builtins.running().get(name, builtins.Running.DENIED)
             is_own = name in own and schema != "pg_catalog"
-            if (
-                is_own
-                or schema not in ("", "pg_catalog")
-                or verdict is builtins.Running.DENIED
-                or name in _TEXT_THAT_RUNS
-            ):
+            verdict = builtins.running().get(name, builtins.Running.DENIED)
+            is_built_in = schema in ("", "pg_catalog") and verdict is not builtins.Running.DENIED
+            is_known = name not in unknown if is_own else is_built_in
+            if not is_known or name in _TEXT_THAT_RUNS:
                 raise NotUnderstood(f"it calls {name}")
 
     def _check_type(self, oid: int) -> None:
@@ -154,7 +149,8 @@ class Triggers:
     def _use(self, columns: Iterable[ColumnId], context: str) -> None:
         for column in columns:
             self._value(column)
-            self._walk.uses.add(Use(column, UseKind.RANGE, context))
+            expression = "the code of a trigger" if context == ERROR else ""
+            self._walk.uses.add(Use(column, UseKind.RANGE, context, expression=expression))
 
     def _note_effects(self, code: TriggerCode, columns: Iterable[ColumnId]) -> None:
         sources = derived(*map(self._value, columns)).sources
