@@ -11,7 +11,7 @@ from collections import ChainMap
 from collections.abc import Iterable, Mapping, MutableMapping
 from dataclasses import dataclass, field, replace
 from enum import IntFlag
-from typing import TypeVar, cast
+from typing import Final, TypeVar, cast
 
 T = TypeVar("T")
 
@@ -218,6 +218,11 @@ ACTIVITY = Relation(
 )
 """The rows of pg_stat_get_activity(integer), by the function's OID (one below 10000 is no relation's as well):
 of its columns the one that holds other sessions' statements."""
+PREPARED_STATEMENTS = Relation(2510, "pg_catalog", "pg_prepared_statement", "f", columns=(Column(2, "statement", 25),))
+CURSORS = Relation(2511, "pg_catalog", "pg_cursor", "f", columns=(Column(2, "statement", 25),))
+"""Likewise: the session's own statements, as they are upstream, with the real values of tokens."""
+FUNCTION_ROWS: Final[Mapping[int, Relation]] = {one.oid: one for one in (ACTIVITY, PREPARED_STATEMENTS, CURSORS)}
+"""What stands for the rows of built-in functions, by their OIDs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,7 +231,7 @@ class Catalog:
 
     server_version: int = 0
     """server_version_num // 10000: 15, 16, 17, 18."""
-    relations: Mapping[int, Relation] = field(default_factory=lambda: {ACTIVITY.oid: ACTIVITY})
+    relations: Mapping[int, Relation] = field(default_factory=lambda: dict(FUNCTION_ROWS))
     types: Mapping[int, Type] = field(default_factory=dict)
     functions: Mapping[int, Function] = field(default_factory=dict)
     operators: Mapping[int, int] = field(default_factory=dict)

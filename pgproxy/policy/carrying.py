@@ -100,6 +100,12 @@ class Carrying:
             for constraint in one.constraints
         )
 
+    def chooses_partition(self, target: ColumnId) -> bool:
+        """Its value decides which partition takes the row, or whether this one does. Raises NotUnderstood."""
+        column = self._masked.column(target)
+        relation = self._masked.relation(target.relation)
+        return column is not None and any(name == column.name for _, name in self._partition_keys(relation))
+
     def root_name(self, column: ColumnId) -> str:
         """ "schema.table.column" of the topmost relation of its inheritance tree. Raises NotUnderstood."""
         stored = self._masked.column(column)

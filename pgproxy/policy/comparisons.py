@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from pgproxy.policy.carrying import Carried, Carrying
+from pgproxy.policy.tokens import is_of_client, is_token
 from pgproxy.statements.model import ColumnId, Constant, Form, Lineage, Source, UseKind, Write
 
 
@@ -27,12 +28,15 @@ def comparisons(lineage: Lineage, carrying: Carrying) -> tuple[Comparison, ...]:
     for use in lineage.uses:
         if use.kind is UseKind.LITERAL and use.constants:
             for one in carrying.of_source(Source(use.column, Form.COPY, use.json_path)):
-                found.update(_comparison(one, use.constants, carrying))
+                counted = _without_tokens(use.constants) if is_token(one) else use.constants
+                found.update(_comparison(one, counted, carrying) if counted else ())
     for write in lineage.writes:
         if write.constants:
             constants = tuple(sorted(write.constants))
+            if any(is_token(one) for one in carrying.of_source(Source(write.target, Form.COPY))):
+                constants = _without_tokens(constants)
             for one in tested_by(write, carrying):
-                found.update(_comparison(one, constants, carrying))
+                found.update(_comparison(one, constants, carrying) if constants else ())
     return tuple(sorted(found, key=lambda one: (one.column, one.constants)))
 
 
@@ -57,6 +61,11 @@ def tested_by(write: Write, carrying: Carrying) -> Iterator[Carried]:
     for kind, column in carrying.tested_with(write.target):
         if kind == "f" and column != write.target:
             yield from _masked(column, carrying)
+
+
+def _without_tokens(constants: tuple[Constant, ...]) -> tuple[Constant, ...]:
+    """A token is turned back and asks nothing; what a view or a function compares with is a real value."""
+    return tuple(constant for constant in constants if not is_of_client(constant))
 
 
 def _masked(column: ColumnId, carrying: Carrying) -> Iterator[Carried]:

@@ -20,6 +20,7 @@ from pgproxy.policy.outputs import judge
 from pgproxy.policy.predicates import deletion_denials, effect_denials, use_denials, write_denials
 from pgproxy.policy.rules import Approval, Denial, Rules
 from pgproxy.policy.subject import Subject, subject_of
+from pgproxy.policy.tokens import Token, tokens_of
 from pgproxy.statements.model import Facts, Form, Handling, Lineage, RawStatement, Source
 
 _NO_PINS: Pins = {}
@@ -62,7 +63,9 @@ def decide(
     )
     denials = list(_matching(subject.denials, touched, "denied by rule"))
     holds = list(_matching(subject.approvals, touched, "held by rule"))
+    tokens: tuple[Token, ...] = ()
     if subject.masks:
+        tokens, against_tokens = tokens_of(lineage, carrying)
         denials += _view_denials(lineage, masked)
         denials += [reason for one in judged for reason in one.denials]
         denials += [
@@ -71,6 +74,7 @@ def decide(
         denials += [r for write in lineage.writes for r in write_denials(write, carrying, rules.defaults)]
         denials += [r for oid in sorted(lineage.deleted_relations) for r in deletion_denials(oid, carrying)]
         denials += [reason for effect in lineage.effects for reason in effect_denials(effect, carrying, rules.defaults)]
+        denials += against_tokens
         denials += _function_denials(lineage)
         (holds if rules.defaults.opaque == "hold" else denials).extend(_opaque(lineage))
 
@@ -86,6 +90,7 @@ def decide(
         redacts_errors=_redacts_errors(lineage, masked),
         compared=comparisons(lineage, carrying) if subject.masks else (),
         rows=counted_rows(lineage, carrying) if subject.masks else (),
+        tokens=tokens,
     )
 
 
@@ -130,6 +135,7 @@ def _decision(
     redacts_errors: bool,
     compared: tuple[Comparison, ...] = (),
     rows: tuple[Comparison, ...] = (),
+    tokens: tuple[Token, ...] = (),
 ) -> Decision:
     """The strictest answer, with the reasons for it alone."""
     if denials:
@@ -146,6 +152,7 @@ def _decision(
         redacts_errors=redacts_errors,
         comparisons=compared,
         counted_rows=rows,
+        tokens=tokens,
         observed=tuple(dict.fromkeys(observed)),
     )
 

@@ -7,25 +7,14 @@ from enum import Enum
 
 from pgproxy.policy.comparisons import Comparison
 from pgproxy.policy.masks import Mask
+from pgproxy.policy.reasons import Reason as Reason
+from pgproxy.policy.tokens import Token
 
 
 class Action(Enum):
     ALLOW = "allow"
     DENY = "deny"
     HOLD = "hold"
-
-
-@dataclass(frozen=True, slots=True)
-class Reason:
-    """One sentence for a reviewer, a developer and the client alike."""
-
-    rule: str
-    """Name of the rule, the mask's key ("public.users.ssn"), or "builtin.NAME"."""
-    text: str
-    where: str = ""
-    """"rules/pii.yaml:14", or "" for built-in rules."""
-    hint: str = ""
-    """What would pass."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +44,8 @@ class Decision:
     """What the client compares masked columns with: each constant is a probe."""
     counted_rows: tuple[Comparison, ...] = ()
     """COPY FROM: the masked columns for which each row of its data is a probe."""
+    tokens: tuple[Token, ...] = ()
+    """Literals and parameters that are turned back into real values before they go upstream."""
     observed: tuple[Reason, ...] = ()
     """What rules with `enforce: observe` would have done."""
 

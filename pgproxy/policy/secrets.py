@@ -13,7 +13,9 @@ from pgproxy.catalog.model import FIRST_NORMAL_OID, Relation
 
 _SECRET: Final = {
     "pg_authid": frozenset(("rolpassword",)),
+    "pg_cursor": frozenset(("statement",)),
     "pg_largeobject": frozenset(("data",)),
+    "pg_prepared_statement": frozenset(("statement",)),
     "pg_stat_get_activity": frozenset(("query",)),
     "pg_subscription": frozenset(("subconninfo",)),
     "pg_user_mapping": frozenset(("umoptions",)),

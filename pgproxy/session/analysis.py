@@ -24,7 +24,8 @@ from pgproxy.session.prepared import RESERVED_PREFIX, Verdict, Watched
 from pgproxy.session.questions import Versions, about_body, about_catalog, about_versions
 from pgproxy.session.reading import unread, with_body
 from pgproxy.session.refusing import refuse_parsed
-from pgproxy.session.state import Gate, SessionState
+from pgproxy.session.state import Gate, OfTokens, SessionState
+from pgproxy.session.tokens import check_no_tokens, check_same_tree, literal_tokens, with_real_literals
 from pgproxy.session.understanding import announced, check_origins, decision_for, needs_constants, understand
 from pgproxy.statements.agreement import Differential
 from pgproxy.statements.model import RawStatement, Reached
@@ -46,15 +47,23 @@ class Analysis:
     def __init__(self, state: SessionState) -> None:
         self._state = state
 
-    def analyse(self, raw: RawStatement, name: str, parse: bytes, resume: Callable[[Verdict], None]) -> Gate:
+    def analyse(
+        self,
+        raw: RawStatement,
+        name: str,
+        parse: bytes,
+        resume: Callable[[Verdict], None],
+        tokens: OfTokens = OfTokens.TURN_BACK,
+    ) -> Gate:
         """Send Parse and Describe; `resume` is called with the verdict once the statement is allowed.
 
         Args:
             name: what `parse` prepares the statement as.
+            tokens: what becomes of those among its constants.
         """
         state = self._state
         state.enter(Phase.ANALYSING)
-        gate = state.gate = Gate(raw, name, resume)
+        gate = state.gate = Gate(raw, name, resume, tokens)
         is_slice = state.script is not None or name == CHECK_STATEMENT  # of the client's text; else it is the whole
         offset = None if raw.is_made else raw.character_offset if is_slice else 0
 
@@ -82,7 +91,11 @@ class Analysis:
         self._state.ask(described, query.Describe("S", gate.name).encode())
 
     def analyse_ourselves(
-        self, raw: RawStatement, parameter_types: tuple[int, ...], resume: Callable[[Verdict], None]
+        self,
+        raw: RawStatement,
+        parameter_types: tuple[int, ...],
+        resume: Callable[[Verdict], None],
+        tokens: OfTokens = OfTokens.REFUSE,
     ) -> Gate:
         """As `analyse`, under a name of ours: the meaning of this text now, in the transaction that runs it.
 
@@ -91,7 +104,7 @@ class Analysis:
         """
         self._state.close_silently(CHECK_STATEMENT)
         parse = query.Parse(CHECK_STATEMENT, raw.text, parameter_types).encode()
-        return self.analyse(raw, CHECK_STATEMENT, parse, resume)
+        return self.analyse(raw, CHECK_STATEMENT, parse, resume, tokens)
 
     def confirm(self, gate: Gate, parameter_types: tuple[int, ...], then: Callable[[], None]) -> None:
         """`then` is called if what was decided at `gate` means the same by now; else it is refused."""
@@ -268,8 +281,47 @@ class Analysis:
             verdict = Verdict(gate.raw, decision, rules.version, understanding, row, types, watched)
             if is_ordinary:
                 remembered.keep(replace(asked, pins=pins), verdict.without_session(), needs_constants=is_bound)
+        verdict = replace(verdict, tree=meaning_of(gate.trees[0]))
+        try:
+            if gate.tokens is OfTokens.REFUSE:
+                check_no_tokens(verdict)
+            elif gate.tokens is OfTokens.TURN_BACK and literal_tokens(verdict.decision):
+                self._turn_back(gate, verdict)
+                return
+        except ProxyError as error:
+            refuse_parsed(state, gate.name, error)
+            return
         state.gate = None
-        gate.resume(replace(verdict, tree=meaning_of(gate.trees[0])))
+        gate.resume(verdict)
+
+    def _turn_back(self, gate: Gate, verdict: Verdict) -> None:
+        """Parse the text with the real values of its tokens in place of the client's.
+
+        Raises:
+            ProxyError.
+        """
+        state, announcement = self._state, gate.announcement
+        assert announcement is not None
+        real = with_real_literals(state, verdict)
+        trees: list[bytes] = []
+
+        def parsed() -> None:
+            try:
+                check_same_tree(verdict, announcement.text, trees, announcement.version)
+            except ProxyError as error:
+                refuse_parsed(state, gate.name, error)
+                return
+            gate.resume(verdict)
+
+        state.gate = None
+        state.enter(Phase.ANALYSING)
+        if gate.name:
+            state.close_silently(gate.name)
+        offset = gate.raw.character_offset if state.script is not None else 0
+        pending = Pending(Request.PARSE, visible=False, trees=trees, then=parsed, is_redacted=True)
+        pending.position_offset = offset if real.keeps_places else None
+        parse = query.Parse(gate.name, real.text, verdict.parameter_types).encode()
+        state.ask(pending, parse + query.Flush().encode())
 
     def _decide_by_text(self, gate: Gate, error: ProxyError) -> None:
         """What could not be understood is refused under masks; without any, only what the text says can refuse it."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from pgproxy.errors import NotUnderstood
+from pgproxy.errors import NotUnderstood, ProxyError
 from pgproxy.session.analysis import UNREADABLE, Analysis
 from pgproxy.session.pending import Pending, Request
 from pgproxy.session.phases import Phase
@@ -12,7 +12,8 @@ from pgproxy.session.prepared import Portal, Verdict
 from pgproxy.session.probing import is_charged
 from pgproxy.session.questions import Versions, about_formats, about_versions
 from pgproxy.session.refusing import refuse_here
-from pgproxy.session.state import SessionState
+from pgproxy.session.state import OfTokens, SessionState
+from pgproxy.session.tokens import check_same_tokens, with_real_parameters
 from pgproxy.wire import query, results
 
 RENAMED = NotUnderstood(
@@ -40,6 +41,13 @@ class Binding:
         state, watched = self._state, portal.verdict.watched
         if not is_charged(state, portal.verdict, portal.bind):
             return
+        if portal.bind is not None:
+            try:
+                real = with_real_parameters(state, portal.verdict, portal.bind)
+            except ProxyError as error:
+                refuse_here(state, error)
+                return
+            sent = sent if real is None else real.encode()
         if portal.verdict.reads_bodies and not is_just_decided:
             portal.prepared.is_stale = True  # names in a body are looked up anew by each session that runs it
             watched = None
@@ -76,13 +84,18 @@ class Binding:
             if fresh.is_analysed and fresh.tree not in (verdict.tree, *prepared.announced):
                 refuse_here(self._state, RENAMED)
                 return
+            try:
+                check_same_tokens(verdict, fresh)
+            except ProxyError as error:
+                refuse_here(self._state, error)
+                return
             prepared.announced.clear()
             prepared.verdict = portal.verdict = fresh
             prepared.is_stale = False
             if is_charged(self._state, fresh, portal.bind):
                 self.check_formats(portal, then)
 
-        self._analysis.analyse_ourselves(verdict.raw, verdict.parameter_types, again)
+        self._analysis.analyse_ourselves(verdict.raw, verdict.parameter_types, again, OfTokens.KEEP)
 
     def check_formats(self, portal: Portal, then: Then) -> None:
         """A SET of this batch changed how values are written, and masks have to read them: ask."""

@@ -27,7 +27,8 @@ from pgproxy.session.prepared import RESERVED_PREFIX, Portal, Prepared, Verdict
 from pgproxy.session.probing import is_charged
 from pgproxy.session.questions import about_creation_schema, about_materialized_view, about_temporary_relation
 from pgproxy.session.refusing import refuse_here
-from pgproxy.session.state import Gate, SessionState
+from pgproxy.session.state import Gate, OfTokens, SessionState
+from pgproxy.session.tokens import check_no_tokens
 from pgproxy.session.understanding import check_making, masks_to_hand_on, without_parameters
 from pgproxy.statements.grammar import split
 from pgproxy.statements.model import ColumnId, Handling, RawStatement
@@ -141,6 +142,7 @@ class Inside:
         try:
             prepared = state.names.statement(raw.prepared)
             prepared.verdict = state.current(prepared.verdict)
+            check_no_tokens(prepared.verdict, also_literals=False)
             if has_masks(state.context) and not prepared.verdict.is_analysed:
                 raise NotUnderstood(
                     "EXECUTE of a prepared statement that is no query",
@@ -207,7 +209,7 @@ class Inside:
             except ProxyError as error:
                 refuse_here(state, error)
                 return
-            self._analysis.analyse_ourselves(definition, (), decided)
+            self._analysis.analyse_ourselves(definition, (), decided, OfTokens.KEEP)
 
         state.enter(Phase.ANALYSING)
         unknown = NotUnderstood("not provably safe: the query of the materialized view is not known")
@@ -220,6 +222,11 @@ class Inside:
         assert inner is not None
 
         def wrapped(verdict: Verdict, finish: Callable[[], None]) -> None:
+            try:
+                check_no_tokens(verdict)
+            except ProxyError as error:
+                refuse_here(self._state, error)
+                return
             portal.inner = verdict
             portal.verdict = outer.around(verdict)
             self._check_target(portal, raw, verdict, finish)

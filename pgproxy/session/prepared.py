@@ -158,6 +158,13 @@ class Verdict:
         if understanding is not None:
             understanding = understanding.own(self.parameter_types, self.row)
             decision = decision_for(understanding, identity, rules, pins)
+            before = () if self.decision is None else self.decision.tokens
+            if [one for one in before if one.is_literal] != [one for one in decision.tokens if one.is_literal]:
+                raise NotUnderstood(
+                    "this statement was prepared under other rules, by which other literals are tokens",
+                    detail="rule builtin.rules_changed",
+                    hint="Prepare it again.",
+                )
         else:
             decision = decision_for_utility(self.raw, identity, rules)
             is_show = self.raw.handling is Handling.SHOW

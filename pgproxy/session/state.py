@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from enum import Enum
 from functools import partial
 
 from pgproxy.catalog.versions import Objects
@@ -33,6 +34,16 @@ from pgproxy.wire import query, results
 from pgproxy.wire.framing import Frame
 
 
+class OfTokens(Enum):
+    """What becomes of tokens among a statement's constants."""
+
+    TURN_BACK = "turn back"
+    """The text with the real values takes the statement's place upstream."""
+    KEEP = "keep"
+    """The statement that runs has its real values already."""
+    REFUSE = "refuse"
+
+
 @dataclass(slots=True)
 class Gate:
     """One statement on its way to a decision."""
@@ -41,6 +52,7 @@ class Gate:
     name: str
     """Name that the statement was parsed under upstream."""
     resume: Callable[[Verdict], None]
+    tokens: OfTokens = OfTokens.REFUSE
     trees: list[bytes] = field(default_factory=list)
     parameter_types: tuple[int, ...] = ()
     row: results.RowDescription | None = None

@@ -114,6 +114,11 @@ def marks(sql: str) -> Iterator[tuple[str, int]]:
             yield chr(token.token) if token.token < 128 else "", token.end
 
 
+def spans(sql: str) -> list[tuple[int, int, str]]:
+    """Every token of a text that the grammar accepts: first byte, the byte behind it, name ("SCONST", "ASCII_45")."""
+    return [(token.start, token.end, pb.Token.Name(token.token)) for token in scan(sql).tokens]
+
+
 def deparsed(query: Any) -> str:
     """The text of a query that was built as a tree, proven by reading it again; "" where it reads otherwise.
 

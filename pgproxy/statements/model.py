@@ -194,9 +194,30 @@ class Constant(NamedTuple):
     of expressions. "" for a parameter as it is."""
     parameters: tuple[int, ...] = ()
     """The parameters ($n) that it depends on, in order."""
+    location: int = -1
+    """Of a literal in the client's own text: where it begins, in bytes; of an expression: where one of its literals
+    does; -1: it stands in no text of the client's."""
 
     def __str__(self) -> str:
         return self.text if self.text or not self.parameters else f"${self.parameters[0]}"
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """A literal or a parameter of the client's that is, somewhere, compared with or written into columns as it is."""
+
+    parameter: int
+    """$n; 0: a literal."""
+    location: int
+    """Of a literal where it begins, in bytes; -1: a parameter."""
+    type_oid: int
+    columns: frozenset[ColumnId]
+    """What it is compared with by equality, and what it is written into."""
+    written: frozenset[ColumnId] = frozenset()
+    conversions: frozenset[tuple[int, int]] = frozenset()
+    """(type, typmod) of each conversion that it goes through on the way there."""
+    is_elsewhere: bool = False
+    """It stands in other places too, where its value can be seen."""
 
 
 class Form(Enum):
@@ -340,5 +361,6 @@ class Lineage:
     is_read_only: bool = True
     deleted_relations: frozenset[int] = frozenset()
     """Those of `written_relations` that lose rows."""
+    given: tuple[Given, ...] = ()
     materialized: Mapping[ColumnId, frozenset[Source]] = field(default_factory=dict, hash=False)
     """What each column of the materialized views it reads was made from; views it is made from in turn included."""

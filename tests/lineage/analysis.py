@@ -11,7 +11,7 @@ from pgproxy.session.known_trees import Readings
 from pgproxy.session.reading import unread, with_body
 from pgproxy.session.understanding import announced
 from pgproxy.statements.lineage import trace
-from pgproxy.statements.model import ColumnId, Lineage, Source
+from pgproxy.statements.model import ColumnId, Lineage, Source, Use
 from tests.tree.announcing import Announcer
 
 _SYSTEM = {0: "*", -6: "tableoid"}
@@ -63,7 +63,7 @@ class Analysis:
             + (f" {self.name(use.other)}" if use.other else "")
             + (f": {use.expression}" if use.expression else "")
             + "".join(f" '{constant}'" for constant in use.constants if not constant.text.startswith("\0"))
-            for use in lineage.uses
+            for use in {_anywhere(use) for use in lineage.uses}
         )
         writes = [f"> {self.name(write.target)}{self._sources(write.sources)}" for write in lineage.writes]
         made = sorted(f"@ {self.name(column)}{self._sources(of)}" for column, of in lineage.materialized.items())
@@ -78,3 +78,8 @@ class Analysis:
 
 def _path(steps: tuple[str, ...] | None) -> str:
     return "" if steps is None else "".join(f"[{step}]" for step in steps)
+
+
+def _anywhere(use: Use) -> Use:
+    """The use, wherever its literals stand in the text."""
+    return replace(use, constants=tuple(constant._replace(location=-1) for constant in use.constants))

@@ -29,6 +29,9 @@ EQUALITY: Final = frozenset(
 )
 """Functions of the btree (or hash) equality operators "=" of built-in types."""
 
+INEQUALITY: Final = frozenset(name.replace("eq", "ne", 1) for name in EQUALITY)
+"""Of their negators "<>"."""
+
 KEEP_WHOLE: Final = frozenset(("lower", "upper", "btrim", "ltrim", "rtrim"))
 """With one argument: the whole value is kept, if not letter by letter."""
 SAME_VALUE_WINDOWS: Final = frozenset(("first_value", "last_value", "lag", "lead", "nth_value"))

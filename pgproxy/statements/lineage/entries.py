@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
-from pgproxy.catalog.model import ACTIVITY, FIRST_NORMAL_OID, Relation
+from pgproxy.catalog.model import FIRST_NORMAL_OID, FUNCTION_ROWS, Relation
 from pgproxy.errors import StatementDenied
 from pgproxy.statements.lineage.flow import NOTHING, Value, alternatives, column_value, derived, row_value, union
 from pgproxy.statements.lineage.refusals import refuse
@@ -306,12 +306,17 @@ class Entries:
             is_call = isinstance(expression, Node) and expression.tag == "FUNCEXPR"
             first = len(values) + 1
             numbers = range(first, first + function["funccolcount"])
-            if is_call and expression["funcid"] == ACTIVITY.oid:
-                self._walk.relations.add(ACTIVITY.oid)
-                for column in ACTIVITY.columns:
-                    values[first + column.attnum - 1] = column_value(ColumnId(ACTIVITY.oid, column.attnum))
-                expression = expression.nodes("args")[0]
-                is_call = False
+            told_apart = FUNCTION_ROWS.get(expression["funcid"]) if is_call else None
+            if told_apart is not None:
+                self._walk.relations.add(told_apart.oid)
+                for column in told_apart.columns:
+                    values[first + column.attnum - 1] = column_value(ColumnId(told_apart.oid, column.attnum))
+                for argument in expression.nodes("args"):
+                    value = derived(self._walk.expressions.value(argument, scope))
+                    self._walk.predicates.use(value, UseKind.RANGE, "function")
+                    values.update((at, union((values.get(at, NOTHING), value))) for at in numbers)
+                values.update((at, NOTHING) for at in numbers if at not in values)
+                continue
             if is_call and self._walk.sql_functions.has_body(expression["funcid"]):
                 given = self._walk.expressions.call_columns(expression, scope, len(numbers))
                 values.update(zip(numbers, given, strict=True))

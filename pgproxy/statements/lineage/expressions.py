@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
-from pgproxy.catalog.model import ACTIVITY, FIRST_NORMAL_OID
+from pgproxy.catalog.model import FIRST_NORMAL_OID, FUNCTION_ROWS
 from pgproxy.statements.lineage import builtins
 from pgproxy.statements.lineage.bodies import parameter
 from pgproxy.statements.lineage.entries import Scope
@@ -170,7 +170,7 @@ class Expressions:
     def _const(self, node: Node, scope: Scope) -> Value:
         if node["constisnull"]:
             return NULL
-        return literal(node, is_array=self._is_array(node["consttype"]))
+        return literal(node, self._is_array(node["consttype"]), self._walk.location(node))
 
     def _is_array(self, type_oid: int) -> bool:
         found = self._walk.catalog.types.get(self.base_type(type_oid))
@@ -247,7 +247,7 @@ class Expressions:
         functions.check_call(oid, arguments)
         size = self._walk.failures.call(oid, nodes, arguments)
         name = functions.name(oid)
-        if oid == ACTIVITY.oid:
+        if oid in FUNCTION_ROWS:
             # In FROM its columns are told apart (`entries`); here it is one row.
             return derived(*arguments, Value(frozenset((Source(ColumnId(oid, 0), Form.ROW),))))
         if is_set:

@@ -38,6 +38,11 @@ class Functions:
         function = self._walk.catalog.operators.get(operator, 0)
         return operator < FIRST_NORMAL_OID and self.name(function) in builtins.EQUALITY
 
+    def is_inequality(self, operator: int) -> bool:
+        """It says whether the stored values differ, which is no more than whether they are equal."""
+        function = self._walk.catalog.operators.get(operator, 0)
+        return operator < FIRST_NORMAL_OID and self.name(function) in builtins.INEQUALITY
+
     def check(self, oid: int, *, is_call: bool = False) -> None:
         """One function, wherever it stands.
 

@@ -50,21 +50,25 @@ _SERVER_CHOOSES: Final = frozenset(
 """Not nextval, lastval, random or current_schema: a client sets the sequence, the seed and the search path."""
 
 
-def literal(node: Node, *, is_array: bool) -> Value:
-    """Of a CONST that is not NULL; of an array each element."""
+def literal(node: Node, is_array: bool, location: int) -> Value:
+    """Of a CONST that is not NULL; of an array each element.
+
+    Args:
+        location: in the client's text; -1: it is not in it.
+    """
     text = constant_text(node)
     if text is not None:
-        return Value(constants=frozenset((Constant(text),)))
+        return Value(constants=frozenset((Constant(text, (), location),)))
     texts = constant_texts(node)
     if texts is not None:
-        return Value(constants=frozenset(Constant(one) for one in texts))
+        return Value(constants=frozenset(Constant(one, (), location) for one in texts))
     unread = "\0" + hashlib.sha256(raw_constant(node)).hexdigest()
     if not is_array:
-        return Value(constants=frozenset((Constant(unread),)))
+        return Value(constants=frozenset((Constant(unread, (), location),)))
     count = element_count(node)
     if count is None:
         return NOTHING
-    return Value(constants=frozenset(Constant(f"{unread} {number}") for number in range(count)))
+    return Value(constants=frozenset(Constant(f"{unread} {number}", (), location) for number in range(count)))
 
 
 def computed(name: str, arguments: Sequence[Value]) -> Value:
@@ -100,7 +104,8 @@ def combined(form: str, arguments: Sequence[Value]) -> Value:
 
 def _applied(form: str, way: tuple[Constant, ...]) -> Constant:
     parts = ", ".join(repr(one.text) + repr(one.parameters) if one.parameters else repr(one.text) for one in way)
-    return Constant(f"\0{form}({parts})", tuple(number for one in way for number in one.parameters))
+    numbers = tuple(number for one in way for number in one.parameters)
+    return Constant(f"\0{form}({parts})", numbers, max((one.location for one in way), default=-1))
 
 
 SERVER_CHOSEN: Final = Value(constants=frozenset())

@@ -36,8 +36,10 @@ class Predicates:
             self._walk.functions.check_operator(node["opno"])
             left, right = (value(argument, scope) for argument in node["args"])
             self._walk.expressions.check_operator_call(node, (left, right))
-            if self._walk.functions.is_equality(node["opno"]):
+            functions = self._walk.functions
+            if functions.is_equality(node["opno"]) or (tag == "OPEXPR" and functions.is_inequality(node["opno"])):
                 self.equality(left, right, context)
+                self._note_compared(node, left, right)
                 return derived(left, right)
             outcome = self._walk.expressions.operator_value(node, [left, right], scope)
             self.use(outcome, UseKind.RANGE, context)
@@ -45,8 +47,12 @@ class Predicates:
         if tag == "SCALARARRAYOPEXPR":
             self._walk.functions.check_operator(node["opno"])
             left, right = (value(argument, scope) for argument in node["args"])
-            if node["useOr"] and self._walk.functions.is_equality(node["opno"]) and right.constants is not None:
+            # = ANY and <> ALL: IN and NOT IN.
+            functions = self._walk.functions
+            compares = functions.is_equality if node["useOr"] else functions.is_inequality
+            if compares(node["opno"]) and right.constants is not None:
                 self.equality(left, right, context)
+                self._note_compared(node, left, right)
             else:
                 self.use(derived(left, right), UseKind.RANGE, context)
             return derived(left, right)
@@ -80,6 +86,12 @@ class Predicates:
                         self._note(source, UseKind.JOIN, context, other=partner.column)
             else:
                 self.use(one, UseKind.RANGE, context)
+
+    def _note_compared(self, node: Node, left: Value, right: Value) -> None:
+        for one, other in ((left, right), (right, left)):
+            if one.is_plain and other.constants:
+                columns = self._walk.compared.setdefault(id(node), set())
+                columns.update(source.column for source in one.sources)
 
     def use(self, value: Value, kind: UseKind, context: str) -> None:
         """A use of everything in the value. A count reveals no more than a null test does."""

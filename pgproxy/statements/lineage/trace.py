@@ -6,6 +6,7 @@ from typing import Final
 
 from pgproxy.catalog.model import FIRST_NORMAL_OID, Catalog
 from pgproxy.statements.lineage.builtins import SET_CONFIG
+from pgproxy.statements.lineage.operands import given_in
 from pgproxy.statements.lineage.queries import SELECT, Traced
 from pgproxy.statements.lineage.refusals import SIMPLER, refuse
 from pgproxy.statements.lineage.walk import NO_BODIES, Bodies, Walk
@@ -60,6 +61,7 @@ def trace(tree: Node, catalog: Catalog, bodies: Bodies = NO_BODIES) -> Lineage:
         is_read_only=walk.is_read_only,
         sets_configuration=any(SET_CONFIG in one.functions for one in (named, *inside)),
         materialized=walk.materialized,
+        given=given_in(tree, walk.compared),
     )
 
 

@@ -40,6 +40,8 @@ class Walk:
         self.definition_depth = definition_depth
         """How many stored views deep this walk is; 0: a statement of the client, views already expanded."""
         self.uses: set[Use] = set()
+        self.compared: dict[int, set[ColumnId]] = {}
+        """The equalities of stored columns with what the client gives: id() of the node → the columns."""
         self.writes: list[Write] = []
         self.relations: set[int] = set()
         self.written: set[int] = set()
@@ -59,6 +61,10 @@ class Walk:
         self.predicates = Predicates(self)
         self.queries = Queries(self)
         self.triggers = Triggers(self)
+
+    def location(self, node: Node) -> int:
+        """Where a node's text begins in that of the client; -1: it stands in that of a view or a function."""
+        return node["location"] if self.parameters is None and not self.definition_depth else -1
 
     def for_definition(self) -> Walk:
         """A walk over a stored view's tree: what it finds counts here only where it says so."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any, Final
 
 from pgproxy.statements.tree.reader import Node
@@ -9,15 +10,22 @@ from pgproxy.statements.tree.reader import Node
 _PLACES: Final = frozenset(("location", "stmt_location", "stmt_len", "list_start", "list_end"))
 
 
-def are_equal(one: Node, other: Node) -> bool:
-    """Every field of every node, places in the text left out. Iterative: a client decides how deep a tree is."""
+def are_equal(one: Node, other: Node, replaced: Collection[int] = ()) -> bool:
+    """Every field of every node, places in the text left out. Iterative: a client decides how deep a tree is.
+
+    Args:
+        replaced: where, in the text of the first, literals stand whose values may differ.
+    """
     pending: list[tuple[Any, Any]] = [(one, other)]
     while pending:
         left, right = pending.pop()
         if isinstance(left, Node):
             if not isinstance(right, Node) or left.tag != right.tag or left.fields.keys() != right.fields.keys():
                 return False
-            pending += [(value, right.fields[name]) for name, value in left.fields.items() if name not in _PLACES]
+            left_out = _PLACES
+            if replaced and left.tag == "CONST" and left["location"] in replaced:
+                left_out = _PLACES | {"constvalue"}
+            pending += [(value, right.fields[name]) for name, value in left.fields.items() if name not in left_out]
         elif isinstance(left, list):
             if not isinstance(right, list) or len(left) != len(right):
                 return False
