@@ -100,6 +100,11 @@ class Carrying:
             for constraint in one.constraints
         )
 
+    def has_triggers(self, target: ColumnId) -> bool:
+        """Of a row that is written there, or of one that a foreign key ties to it. Raises NotUnderstood."""
+        relations = {target.relation, *(other.relation for _, other in self.tested_with(target))}
+        return any(one.triggers for oid in relations for one in self._masked.family(self._masked.relation(oid)))
+
     def chooses_partition(self, target: ColumnId) -> bool:
         """Its value decides which partition takes the row, or whether this one does. Raises NotUnderstood."""
         column = self._masked.column(target)

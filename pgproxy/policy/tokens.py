@@ -115,27 +115,27 @@ def _objections(given: Given | None, carried: Carried, carrying: Carrying) -> li
                         "Give the value twice: as a parameter or literal of its own for each column.",
                     )
                 ]
-    if mask.predicates == "allow":
-        return []
     return [reason for column in sorted(given.written) for reason in _test_objections(column, carrying)]
 
 
 def _test_objections(column: ColumnId, carrying: Carrying) -> Iterator[Reason]:
-    """A token may be that of a row in another table: whether its value is accepted here would tell of it."""
+    """A token may be that of a row in another table: whether its value is accepted here would tell of it. And what
+    triggers and cascades do with the value is not followed."""
     for one in carrying.of_source(Source(column, Form.COPY)):
         if one.mask is not None and _is_tested(column, one, carrying):
             yield Reason(
                 one.mask.rule,
-                f"{one.name} shows tokens, and whether a token can be written there would tell of its value",
+                f"{one.name} shows tokens, and a token that is written there would tell of its value",
                 one.mask.where,
-                "Leave the column out: a check, a foreign key to values that are masked otherwise, or the bounds of "
-                "partitions test it.",
+                "Leave the column out: a trigger, a check, a foreign key to what is not masked the same, or the "
+                "bounds of partitions see the value.",
             )
 
 
 def _is_tested(column: ColumnId, carried: Carried, carrying: Carrying) -> bool:
-    if carrying.is_checked(column) or carrying.chooses_partition(column):
+    assert carried.mask is not None
+    if carried.mask.predicates != "allow" and (carrying.is_checked(column) or carrying.chooses_partition(column)):
         return True
     references = [other for kind, other in carrying.tested_with(column) if kind == "f" and other != column]
     masks = [one.mask for other in references for one in carrying.of_source(Source(other, Form.COPY))]
-    return any(mask is None or carried.mask is None or mask.mask != carried.mask.mask for mask in masks)
+    return carrying.has_triggers(column) or any(mask is None or mask.mask != carried.mask.mask for mask in masks)

@@ -30,6 +30,8 @@ masks:
     tags: {tokenize: alnum}
   public.orders: {card: {tokenize: digits}, other: hash}
   public.checked: {card: {tokenize: digits}}
+  public.parents: {card: {tokenize: digits}}
+  public.watched: {card: {tokenize: digits}}
   public.parts: {card: {tokenize: digits}}
 limits:
   - {name: guessing, for: [agent], probes: 3, per: hour}
@@ -51,6 +53,11 @@ INSERT INTO orders VALUES (10, '4111-1111-1111-1111', 'o', 'p'), (20, '4242 4242
 CREATE TABLE checked (card text CHECK (card LIKE '4%'));
 CREATE TABLE parts (card text) PARTITION BY RANGE (card);
 CREATE TABLE parts_1 PARTITION OF parts FOR VALUES FROM ('4') TO ('5');
+CREATE TABLE parents (card text PRIMARY KEY);
+CREATE TABLE children (card text REFERENCES parents ON UPDATE CASCADE);
+CREATE TABLE watched (card text, note text);
+CREATE FUNCTION watch() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN NEW.note := NEW.card; RETURN NEW; END';
+CREATE TRIGGER watch BEFORE INSERT ON watched FOR EACH ROW EXECUTE FUNCTION watch();
 CREATE VIEW cards_v AS SELECT id, card, note FROM cards;
 CREATE VIEW raw_v AS SELECT id, note FROM cards WHERE card = '4111-1111-1111-1111';
 """
@@ -297,6 +304,9 @@ REFUSED = (
     # Whether it is accepted would tell of it.
     "INSERT INTO checked VALUES ($1)",
     "INSERT INTO parts VALUES ($1)",
+    "INSERT INTO parents VALUES ($1)",
+    "UPDATE parents SET card = $1",
+    "INSERT INTO watched (card) VALUES ($1) RETURNING note",
     "INSERT INTO parts_1 VALUES ($1)",
     "UPDATE parts SET card = $1",
     # What would show the text.

@@ -2,6 +2,7 @@
 
 Every field of every node is walked: a node without a rule of its own is DERIVED from all expressions inside it, and a
 tag that is no expression is refused. Rules only say more exactly what a node keeps.
+In one file, though long: the rules call each other.
 """
 
 from __future__ import annotations
