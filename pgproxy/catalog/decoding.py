@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from pgproxy.catalog.model import Catalog, Column, Constraint, Function, Relation, Trigger, TriggerSource, Type
+from pgproxy.catalog.model import Catalog, Column, Constraint, Function, Relation, Source, Trigger, Type
 from pgproxy.catalog.versions import SEES_THE_PRESENT
 
 
@@ -34,8 +34,8 @@ def merge(catalog: Catalog, document: str) -> Catalog:
     """The catalog with the document's objects laid over it."""
     answer = json.loads(document)
     sources = {
-        oid: TriggerSource(text, tuple(relations or ()), tuple(map(_mentioned, functions or ())))
-        for oid, text, relations, functions in answer["trigger_sources"] or ()
+        oid: Source(text, header, tuple(relations or ()), tuple(map(_mentioned, functions or ())))
+        for oid, text, header, relations, functions in answer["sources"] or ()
     }
     types = {row[0]: _type(row) for row in answer["types"] or ()}
     return replace(
@@ -51,7 +51,7 @@ def merge(catalog: Catalog, document: str) -> Catalog:
 
 def _relation(row: list[Any]) -> Relation:
     oid, schema, name, kind, is_temporary, triggers, columns, parents, children, references, *rest = row
-    cascades, write_functions, definition, version, partition_key, constraints, has_policies = rest
+    cascades, write_functions, definition, version, partition_key, constraints, has_policies, has_rules = rest
     return Relation(
         oid=oid,
         schema=schema,
@@ -74,6 +74,7 @@ def _relation(row: list[Any]) -> Relation:
         write_functions=tuple(write_functions or ()),
         definition=definition or "",
         has_policies=has_policies,
+        has_rules=has_rules,
         partition_key=frozenset(partition_key or ()),
         constraints=tuple(
             Constraint(kind, frozenset((oid, attnum) for oid, attnum in columns or ()))
@@ -100,7 +101,7 @@ def _type(row: list[Any]) -> Type:
     )
 
 
-def _function(row: list[Any], source: TriggerSource | None) -> Function:
+def _function(row: list[Any], source: Source | None) -> Function:
     oid, schema, name, kind, language, security_definer, calls, version, is_strict, result_types, *rest = row
     settings, compiled = rest
     return Function(
@@ -115,7 +116,7 @@ def _function(row: list[Any], source: TriggerSource | None) -> Function:
         is_strict=is_strict,
         result_types=tuple(result_types),
         settings=tuple(settings or ()),
-        trigger_source=source,
+        source=source,
         compiled=compiled or "",
     )
 

@@ -80,10 +80,12 @@ class TriggerBit(IntFlag):
 
 
 @dataclass(frozen=True, slots=True)
-class TriggerSource:
-    """The source text of a PL/pgSQL trigger function, and what its words may mean."""
+class Source:
+    """The source text of a function in PL/pgSQL, and what its words may mean."""
 
     text: str
+    header: str = "() RETURNS trigger"
+    """Its arguments and what it returns, as CREATE FUNCTION has them."""
     relations: tuple[int, ...] = ()
     """All whose names are in it, in any schema."""
     functions: tuple[tuple[str, Function], ...] = ()
@@ -121,6 +123,8 @@ class Relation:
     """Attribute numbers of the columns that choose the partition of a row."""
     has_policies: bool = False
     """Row-level security: which rows come depends on who asks."""
+    has_rules: bool = False
+    """A table with rules: a write to it may do something else."""
     constraints: tuple[Constraint, ...] = ()
     """Of this relation, and foreign keys to it."""
 
@@ -180,8 +184,8 @@ class Function:
     """Of its result: the types of RETURNS TABLE or OUT parameters, else the one that it returns."""
     settings: tuple[str, ...] = ()
     """What its SET clauses set, as "name=value"."""
-    trigger_source: TriggerSource | None = None
-    """Of a trigger function in PL/pgSQL."""
+    source: Source | None = None
+    """Of a function in PL/pgSQL."""
     compiled: str = ""
     """In C: the library (probin); internal: the server's own function (prosrc)."""
 

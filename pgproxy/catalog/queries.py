@@ -23,8 +23,14 @@ WITH RECURSIVE
 -- The limits change no row: they tell the planner that little comes, since a plan that looks costly is compiled (JIT).
 -- Inheritance in both directions, tables that a change here cascades to, and what stored views are made from.
 family(oid, in_definition) AS (
-  (SELECT s.oid, false FROM pg_catalog.unnest($1::pg_catalog.oid[]) AS s(oid)
-   LIMIT (SELECT pg_catalog.cardinality($1::pg_catalog.oid[])))
+  -- Of the second array: what the code of functions names.
+  (SELECT s.oid, pg_catalog.array_position($1::pg_catalog.oid[], s.oid) IS NULL
+   FROM pg_catalog.unnest($1::pg_catalog.oid[] || ARRAY(
+     SELECT m.oid
+     FROM pg_catalog.unnest($2::pg_catalog.oid[]) AS u(oid)
+     JOIN pg_catalog.pg_proc AS p ON p.oid = u.oid
+     JOIN pg_catalog.pg_class AS m ON MENTIONED_RELATION)) AS s(oid)
+   LIMIT (SELECT 2147483647))
   UNION
   SELECT n.oid, n.in_definition
   FROM family AS f
@@ -264,7 +270,8 @@ SELECT pg_catalog.json_build_object(
           JOIN pg_catalog.pg_constraint AS k ON k.oid = u.oid
           WHERE k.contype = 'f' AND k.confrelid = c.oid AND k.conrelid <> c.oid
         ) AS g(tested)),
-      c.relrowsecurity
+      c.relrowsecurity,
+      c.relhasrules AND c.relkind <> 'v' AND c.relkind <> 'm'
     ))
     FROM relations AS r
     JOIN pg_catalog.pg_class AS c ON c.oid = r.oid
@@ -319,9 +326,10 @@ SELECT pg_catalog.json_build_object(
     JOIN pg_catalog.pg_proc AS p ON p.oid = f.oid
     JOIN pg_catalog.pg_namespace AS n ON n.oid = p.pronamespace
     JOIN pg_catalog.pg_language AS l ON l.oid = p.prolang),
-  'trigger_sources', (
+  'sources', (
     SELECT pg_catalog.json_agg(pg_catalog.json_build_array(
-      p.oid::pg_catalog.int8, p.prosrc,
+      p.oid::pg_catalog.int8, p.prosrc, pg_catalog.concat(
+        '(', pg_catalog.pg_get_function_arguments(p.oid), ') RETURNS ', pg_catalog.pg_get_function_result(p.oid)),
       (SELECT pg_catalog.json_agg(m.oid::pg_catalog.int8) FROM pg_catalog.pg_class AS m WHERE MENTIONED_RELATION),
       (SELECT pg_catalog.json_agg(pg_catalog.json_build_array(
           m.name, o.oid::pg_catalog.int8, o.proname, g.lanname, o.prosecdef, pg_catalog.to_json(o.proconfig),
@@ -329,11 +337,12 @@ SELECT pg_catalog.json_build_object(
         FROM MENTIONED_FUNCTIONS AS m(oid, name)
         JOIN pg_catalog.pg_proc AS o ON o.oid = m.oid
         JOIN pg_catalog.pg_language AS g ON g.oid = o.prolang)))
-    FROM (SELECT DISTINCT t.tgfoid FROM relations AS r JOIN pg_catalog.pg_trigger AS t ON t.tgrelid = r.oid
+    FROM (SELECT f.oid FROM functions AS f
+      UNION SELECT t.tgfoid FROM relations AS r JOIN pg_catalog.pg_trigger AS t ON t.tgrelid = r.oid
       WHERE NOT t.tgisinternal) AS u(oid)
     JOIN pg_catalog.pg_proc AS p ON p.oid = u.oid
     JOIN pg_catalog.pg_language AS l ON l.oid = p.prolang
-    WHERE p.prorettype = 'pg_catalog.trigger'::pg_catalog.regtype AND l.lanname = 'plpgsql'),
+    WHERE l.lanname = 'plpgsql' AND p.prokind = 'f'),
   'operators', (
     SELECT pg_catalog.json_agg(pg_catalog.json_build_array(
       p.oid::pg_catalog.int8, p.oprcode::pg_catalog.oid::pg_catalog.int8))

@@ -22,7 +22,7 @@ _WORDS: Final = (
     " '[^[:alnum:]_$]+')::pg_catalog.name[]"
 )
 _MENTIONS: Final = re.compile(r"MENTIONS\(([\w.]+)\)")
-_OPERATOR: Final = re.compile(r"(?<= )(=|<>|>=|>|\|\|)(?= )")
+_OPERATOR: Final = re.compile(r"(?<= )(=|<>|>=|>|<|\|\|)(?= )")
 
 ARGUMENTS_STATEMENT: Final = "SELECT pg_catalog.set_config('pgproxy.reached', $1, true)"
 """A setting of the transaction that carries the arguments of the queries here, as a statement without parameters is
@@ -60,18 +60,21 @@ RELATION_VERSION: Final = """(
   ) AS v(x))"""
 """Of the row `c` of pg_class in the schema `n`."""
 
-MENTIONED_RELATION: Final = """(m.oid >= 16384 AND p.prorettype = 'pg_catalog.trigger'::pg_catalog.regtype
-  AND (m.relkind = 'r' OR m.relkind = 'p' OR m.relkind = 'v' OR m.relkind = 'm' OR m.relkind = 'f')
+MENTIONED_RELATION: Final = """(m.oid >= 16384 AND p.prolang > 14
+  AND (m.relkind = 'r' OR m.relkind = 'p' OR m.relkind = 'v' OR m.relkind = 'm' OR m.relkind = 'f' OR m.relkind = 'c')
   AND (m.relpersistence <> 't' OR m.relnamespace = pg_catalog.pg_my_temp_schema()) AND MENTIONS(m.relname))"""
-"""Whether the source of the trigger function `p` has the name of the row `m` of pg_class in it: all that code without
-SQL made at run time can reach, and more, but for names that are no words."""
+"""Whether the source of the function `p`, in a language that is not built in, has the name of the row `m` of pg_class
+in it: all that code without SQL made at run time can reach, and more, but for names that are no words."""
 
 MENTIONED_FUNCTIONS: Final = """(
   SELECT o.oid, o.proname FROM pg_catalog.pg_proc AS o WHERE o.oid >= 16384 AND MENTIONS(o.proname)
   -- Those that run without their name: of operators, of casts, of the checks of domains.
   UNION ALL
   SELECT o.oprcode::pg_catalog.oid, NULL FROM pg_catalog.pg_operator AS o
-  WHERE o.oid >= 16384 AND pg_catalog.strpos(p.prosrc, o.oprname) > 0
+  WHERE o.oid >= 16384 AND (pg_catalog.strpos(p.prosrc, o.oprname) > 0
+    -- Those behind IN, LIKE, CASE, ORDER BY and the like.
+    OR (o.oprleft < 16384 AND o.oprright < 16384
+      AND o.oprname = ANY ('{=,<>,<,>,<=,>=,~~,!~~,~~*,!~~*,~}'::pg_catalog.name[])))
   UNION ALL
   SELECT o.castfunc, NULL FROM pg_catalog.pg_cast AS o WHERE o.oid >= 16384 AND o.castfunc >= 16384
   UNION ALL
@@ -81,15 +84,15 @@ MENTIONED_FUNCTIONS: Final = """(
     AND d.refclassid = 'pg_catalog.pg_proc'::pg_catalog.regclass AND d.refobjid >= 16384
   WHERE o.oid >= 16384 AND o.typtype = 'd' AND MENTIONS(o.typname)
 )"""
-"""Functions of users that the trigger function `p` may run: (oid, name); NULL: without its name."""
+"""Functions of users that the function `p` may run: (oid, name); NULL: without its name."""
 
 FUNCTION_VERSION: Final = """(ROW_VERSION(p) || ROW_VERSION(n)
-  || CASE WHEN p.prorettype = 'pg_catalog.trigger'::pg_catalog.regtype THEN pg_catalog.concat(
+  || CASE WHEN p.prolang > 14 THEN pg_catalog.concat(
     (SELECT pg_catalog.string_agg(m.oid::pg_catalog.text || ROW_VERSION(m), ' ' ORDER BY m.oid)
       FROM pg_catalog.pg_class AS m WHERE MENTIONED_RELATION), ';',
     (SELECT pg_catalog.string_agg(m.oid::pg_catalog.text, ' ' ORDER BY m.oid)
       FROM MENTIONED_FUNCTIONS AS m(oid, name))) ELSE '' END)"""
-"""Of the row `p` of pg_proc in the schema `n`; replacing an aggregate writes this row too. What a trigger's source
+"""Of the row `p` of pg_proc in the schema `n`; replacing an aggregate writes this row too. What its source
 names is looked up when it runs, so something new of such a name changes the version."""
 
 TYPE_VERSION: Final = """(

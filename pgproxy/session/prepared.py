@@ -38,7 +38,8 @@ class Watched:
     """Objects whose changes leave the server's plan of a statement alone, and so are not announced at Bind.
 
     It announces what happens to a relation or a function that the tree names, by a new tree. Not what happens to those
-    further on: ancestors and descendants, ends of foreign keys, what materialized views were made from, types.
+    further on: ancestors and descendants, ends of foreign keys, what materialized views were made from, types, what the
+    source of a function names.
     """
 
     objects: Objects
@@ -46,7 +47,9 @@ class Watched:
 
     @classmethod
     def of(cls, snapshot: Snapshot, reached: Reached) -> Watched | None:
-        objects = snapshot.without(reached.relations, reached.functions)
+        known = snapshot.catalog.functions
+        named = frozenset(oid for oid in reached.functions if oid not in known or known[oid].source is None)
+        objects = snapshot.without(reached.relations, named)
         return cls(objects, fingerprint(snapshot.catalog, objects)) if objects else None
 
 

@@ -69,8 +69,11 @@ _PROMISES = re.compile(r'(?:,\{\}\})+(?=,\{"PLpgSQL_var":\{"refname":"found")')
 """libpg_query writes one brace too many for each TG_ variable."""
 
 
-def parse_trigger_function(source: str) -> Any:
+def parse_function(source: str, header: str) -> Any:
     """libpg_query's JSON of the PL/pgSQL function: `datums` and `action`.
+
+    Args:
+        header: arguments and result as in CREATE FUNCTION.
 
     Raises:
         NotUnderstood: it cannot be read, or is long.
@@ -78,15 +81,15 @@ def parse_trigger_function(source: str) -> Any:
     if "$pgproxy$" in source or len(encoded(source, MAX_STATEMENT_BYTES)) > _SHALLOW_BYTES:
         raise _too_deep()
     try:
-        functions = parse_plpgsql(f"CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS $pgproxy${source}$pgproxy$")
+        functions = parse_plpgsql(f"CREATE FUNCTION f{header} LANGUAGE plpgsql AS $pgproxy${source}$pgproxy$")
     except PgQueryError:
-        raise NotUnderstood("the body of a trigger function cannot be read") from None
+        raise NotUnderstood("the body of a function cannot be read") from None
     except json.JSONDecodeError as problem:
         repaired = _PROMISES.sub(lambda found: ",{}" * (len(found[0]) // 4), problem.doc, count=1)
         try:
             functions = json.loads(repaired)
         except json.JSONDecodeError:
-            raise NotUnderstood("the body of a trigger function cannot be read") from None
+            raise NotUnderstood("the body of a function cannot be read") from None
     return functions[0]["PLpgSQL_function"]
 
 

@@ -1,8 +1,8 @@
-"""What the PL/pgSQL source of a trigger function can do, read as text: nothing of it is resolved here.
+"""What the PL/pgSQL source of a function can do, read as text: nothing of it is resolved here.
 
 Only a function whose statements are all written in it passes: none made at run time, none that changes the session,
-none that takes the client's cursors or prepared statements. `lineage.triggers` says what its names mean. What
-is not known here is not understood.
+none that takes the client's cursors or prepared statements. `lineage.triggers` and `lineage.routines` say what its
+names mean. What is not known here is not understood.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any, Final, NamedTuple
 from google.protobuf.message import Message
 
 from pgproxy.errors import NotUnderstood
-from pgproxy.statements.grammar_parser import SyntaxProblem, parse_tree, parse_trigger_function, tokens
+from pgproxy.statements.grammar_parser import SyntaxProblem, parse_function, parse_tree, tokens
 
 _EXPRESSION, _ASSIGNMENTS = 2, (3, 4, 5)
 """parseMode (parser/parser.h, RawParseMode)."""
@@ -29,7 +29,9 @@ _PARTS: Final = frozenset(
     PLpgSQL_stmt_loop PLpgSQL_stmt_while PLpgSQL_stmt_fori PLpgSQL_stmt_fors PLpgSQL_stmt_foreach_a PLpgSQL_stmt_exit
     PLpgSQL_stmt_return PLpgSQL_stmt_raise PLpgSQL_raise_option PLpgSQL_stmt_assert PLpgSQL_stmt_execsql
     PLpgSQL_stmt_perform PLpgSQL_stmt_getdiag PLpgSQL_diag_item PLpgSQL_exception_block PLpgSQL_exception
-    PLpgSQL_condition PLpgSQL_expr PLpgSQL_var PLpgSQL_rec PLpgSQL_recfield PLpgSQL_row PLpgSQL_type
+    PLpgSQL_condition
+    PLpgSQL_stmt_return_next PLpgSQL_stmt_return_query PLpgSQL_expr PLpgSQL_var PLpgSQL_rec PLpgSQL_recfield
+    PLpgSQL_row PLpgSQL_type
     """.split()
 )
 """What a body may be made of. Not: EXECUTE, cursors by name, CALL, COMMIT."""
@@ -41,6 +43,9 @@ _SIMPLE: Final = frozenset(
     "ParseResult RawStmt SelectStmt ResTarget Node ColumnRef A_Const A_Expr BoolExpr NullTest String Integer Boolean "
     "List A_ArrayExpr".split()
 )
+
+
+_TRIGGER_HEADER: Final = "() RETURNS trigger"
 
 
 class Name(NamedTuple):
@@ -105,11 +110,25 @@ def read_trigger_code(source: str) -> TriggerCode:
     Raises:
         NotUnderstood: something of it is not known here.
     """
-    function = parse_trigger_function(source)
+    return _read(source, _TRIGGER_HEADER)
+
+
+@lru_cache(maxsize=256)
+def read_function_code(source: str, header: str) -> TriggerCode:
+    """As `read_trigger_code`, for a function with arguments; what is said of NEW and OLD means nothing.
+
+    Args:
+        header: its arguments and result as in CREATE FUNCTION.
+    """
+    return _read(source, header)
+
+
+def _read(source: str, header: str) -> TriggerCode:
+    function = parse_function(source, header)
     found = _Found()
     datums: list[Mapping[str, Any]] = function["datums"]
     named: set[str] = set()
-    _words(source, found)
+    _words(source, found, is_trigger=header == _TRIGGER_HEADER)
     for number, datum in enumerate(datums):
         for kind, variable in datum.items():
             if kind not in _PARTS:
@@ -138,14 +157,14 @@ def read_trigger_code(source: str) -> TriggerCode:
 
 
 def _unknown(what: str) -> None:
-    raise NotUnderstood(f"a trigger function with {what}")
+    raise NotUnderstood(f"code with {what}")
 
 
-def _words(source: str, found: _Found) -> None:
+def _words(source: str, found: _Found, *, is_trigger: bool) -> None:
     """What the parse does not show: aliases of NEW and OLD, and which row is returned."""
     words = [text.lower() for text, _, _ in tokens(source)]
     for before, word, after in zip(["", *words], words, [*words[1:], ""], strict=False):
-        if word == "alias" or word.startswith("u&"):
+        if word.startswith("u&") or (word == "alias" and is_trigger):
             _unknown(word)
         if before == "return" and after == ";":
             if word == "null":
@@ -165,6 +184,8 @@ def _parts(item: Any, datums: list[Mapping[str, Any]], found: _Found) -> None:
             if name.startswith("PLpgSQL_"):
                 if name not in _PARTS:
                     _unknown(name.removeprefix("PLpgSQL_stmt_"))
+                if name == "PLpgSQL_stmt_return_query" and "dynquery" in value:
+                    _unknown("RETURN QUERY EXECUTE")
                 if name == "PLpgSQL_expr":
                     _expression(value["query"], value.get("parseMode", 0), found)
                     continue
@@ -216,7 +237,7 @@ def _expression(query: str, mode: int, found: _Found) -> None:
         try:
             tree = parse_tree(text)
         except SyntaxProblem:
-            raise NotUnderstood("a trigger function with an expression that cannot be read") from None
+            raise NotUnderstood("code with an expression that cannot be read") from None
         if len(tree.stmts) != 1 or _name(tree.stmts[0].stmt) not in _STATEMENTS:
             _unknown("a statement that is no query")
         is_simple = all(_is_simple(message) for message in _messages(tree))
@@ -230,7 +251,7 @@ def _sides(query: str) -> tuple[str, str]:
         depth += (text in ("[", "(")) - (text in ("]", ")"))
         if depth == 0 and text in (":=", "="):
             return source[:start].decode(), source[end:].decode()
-    raise NotUnderstood("a trigger function with an assignment that cannot be read")
+    raise NotUnderstood("code with an assignment that cannot be read")
 
 
 def _name(node: Any) -> str:
@@ -295,6 +316,8 @@ class _Tree:
             case "JoinExpr":
                 found.reads_rows = found.reads_rows or item.is_natural
                 found.names |= {part.string.sval for part in item.using_clause}
+            case "A_Indirection":
+                found.fields |= {part.string.sval for part in item.indirection if _name(part) == "String"}
             case "CommonTableExpr":
                 found.common_tables.add(item.ctename)
             case "FuncCall":

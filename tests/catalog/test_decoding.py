@@ -11,7 +11,7 @@ from pgproxy.catalog.model import Catalog, Column, Constraint, Trigger, Type
 
 def document(**objects: Any) -> str:
     empty: dict[str, Any] = {"relations": None, "types": None, "functions": None, "operators": None}
-    empty["trigger_sources"] = None
+    empty["sources"] = None
     return json.dumps({"version": "180004", **empty, **objects})
 
 
@@ -45,7 +45,7 @@ def test_a_relation_has_its_columns_and_relatives() -> None:
         None,
         "abc",
     ]
-    row += [[3], [["u", [[20000, 1]]], ["c", None]], True]
+    row += [[3], [["u", [[20000, 1]]], ["c", None]], True, False]
     relation = merge(Catalog(), document(relations=[row])).relations[20000]
     assert relation.columns == (Column(1, "id", 23), Column(3, "sum", 23, "s", frozenset((1,))))
     assert (relation.parents, relation.children, relation.references) == ((1,), (2,), (3,))

@@ -18,7 +18,7 @@ TABLES = """
     CREATE TABLE grandchild (id int, child int);
     CREATE TABLE parts (id int) PARTITION BY RANGE (id);
     CREATE TABLE part PARTITION OF parts FOR VALUES FROM (0) TO (100);
-    CREATE FUNCTION own(int) RETURNS bool LANGUAGE plpgsql IMMUTABLE AS 'BEGIN RETURN true; END';
+    CREATE FUNCTION own(int) RETURNS bool LANGUAGE plpgsql IMMUTABLE AS 'BEGIN EXECUTE ''SELECT 1''; RETURN true; END';
     CREATE FUNCTION own(text) RETURNS bool LANGUAGE sql IMMUTABLE AS 'SELECT true';
     CREATE DOMAIN word AS text; CREATE DOMAIN number AS int; CREATE TYPE pair AS (a int, b number);
     CREATE TABLE words (id int, word word);

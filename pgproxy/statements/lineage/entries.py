@@ -185,7 +185,7 @@ class Entries:
             return self._only_when_named(lambda: self.relation_columns(oid))
         if relation.kind == "v":
             if self._walk.definition_depth:
-                return self._only_when_named(lambda: self._defined_columns(relation))
+                return self._only_when_named(lambda: self.defined_columns(relation))
             # The target of INSTEAD OF triggers, or (15) the row that a view's rule calls OLD or NEW: never scanned.
             return Columns(lambda attnum: refuse("a view that the server did not expand"), lambda: NOTHING)
         return self.relation_columns(oid)
@@ -232,7 +232,7 @@ class Entries:
         values = {column.attnum: column_value(ColumnId(oid, column.attnum)) for column in relation.columns}
         row = row_value(values, ColumnId(oid, 0))
         if relation.kind == "m" and oid >= FIRST_NORMAL_OID:
-            defined = self._defined_columns(relation)
+            defined = self.defined_columns(relation)
             for attnum in values:
                 self._walk.materialized[ColumnId(oid, attnum)] = defined.value(attnum).sources
         # ctid, xmin and the like say nothing about a stored value; tableoid says which partition the key chose.
@@ -240,7 +240,7 @@ class Entries:
             values[_TABLEOID] = column_value(ColumnId(oid, _TABLEOID))
         return Columns(lambda attnum: values.get(attnum, NOTHING if attnum < 0 else None), lambda: row)
 
-    def _defined_columns(self, relation: Relation) -> Columns:
+    def defined_columns(self, relation: Relation) -> Columns:
         """What a stored view was made from: the columns of its definition's tree."""
         if not relation.definition:
             refuse("a materialized view whose definition is not known yet")

@@ -222,7 +222,7 @@ class Expressions:
         return self._walk.sql_functions.columns(node, node["funcid"], arguments, count)
 
     def _operator_call(self, node: Node, scope: Scope) -> Value:
-        self._walk.functions.check_operator(node["opno"])
+        self._walk.functions.check_operator(node["opno"], is_call=True)
         arguments = [self.value(argument, scope) for argument in node.nodes("args")]
         self.check_operator_call(node, arguments)
         return self.operator_value(node, arguments, scope)
@@ -255,7 +255,7 @@ class Expressions:
             self._walk.predicates.use(derived(*arguments), UseKind.RANGE, "function")
         elif name in builtins.JSON_STEP and len(nodes) == 2:
             return at_path(arguments[0], constant_steps(nodes[1]), derived(*arguments))
-        elif not any(value.sources for value in arguments):
+        elif not any(value.sources for value in arguments) and not self._walk.routines.has_source(oid):
             is_cast = node.get("funcformat") == _IMPLICIT_CAST and arguments
             return arguments[0] if is_cast else computed(name, arguments)
         elif name in builtins.KEEP_WHOLE and len(arguments) == 1:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, NoReturn
 
 from pgproxy.catalog.model import ACTIVITY, FIRST_NORMAL_OID, Function
-from pgproxy.errors import StatementDenied
+from pgproxy.errors import NotUnderstood, StatementDenied
 from pgproxy.statements.lineage import builtins, extensions
 from pgproxy.statements.lineage.constants import deciding_text
 from pgproxy.statements.lineage.flow import Value, joined_sources
@@ -53,7 +53,8 @@ class Functions:
             StatementDenied: it is set_config, and no call of it.
             NotUnderstood: it is not in the catalog.
         """
-        if oid in self._checked and (is_call or not self._walk.sql_functions.has_body(oid)):
+        has_code = self._walk.sql_functions.has_body(oid) or self._walk.routines.has_source(oid)
+        if oid in self._checked and (is_call or not has_code):
             return
         if oid == builtins.SET_CONFIG and not is_call:
             _deny("set_config")
@@ -73,8 +74,7 @@ class Functions:
         elif self.is_extension(oid):
             pass
         elif not function.is_builtin:
-            rights = ", with its owner's rights" if function.security_definer else ""
-            self._walk.found_opaque(f"function {function.schema}.{function.name} in {function.language}{rights}")
+            self._check_code(function, is_call=is_call)
         elif builtins.is_denied(oid, function.name):
             self._walk.denied_functions[f"{function.schema}.{function.name}"] = None
         elif builtins.is_write(function.name):
@@ -83,12 +83,23 @@ class Functions:
             for called in function.calls:
                 self.check(called)
 
+    def _check_code(self, function: Function, *, is_call: bool) -> None:
+        """One whose body is no SQL."""
+        try:
+            self._walk.routines.check(function, is_call=is_call)
+        except NotUnderstood as problem:
+            rights = ", with its owner's rights," if function.security_definer else ""
+            why = f" ({problem.message.removeprefix('not provably safe: ')})" if function.source is not None else ""
+            named = f"function {function.schema}.{function.name} in {function.language}"
+            self._walk.found_opaque(f"{named}{rights}{why}")
+
     def check_named(self, named: Reached) -> None:
         """What a tree names in places that have no rule of their own."""
         for oid in named.functions - self._checked:
             self.check(oid)
         for oid in named.operators:
-            self.check_operator(oid)
+            if self._walk.definition_depth or self._of_operator(oid) not in self._checked:
+                self.check_operator(oid)
 
     def is_extension(self, oid: int) -> bool:
         """A function of a well-known extension that only gives a result, or an aggregate of such functions."""
@@ -118,19 +129,23 @@ class Functions:
             found.add(one)
         return found
 
-    def check_operator(self, oid: int) -> None:
+    def check_operator(self, oid: int, *, is_call: bool = False) -> None:
+        """As `check`."""
         if self._walk.definition_depth:
             self.check(oid)
             return
-        function = self._of_operator(oid)
-        if function not in self._checked:
-            self.check(function)
+        self.check(self._of_operator(oid), is_call=is_call)
 
     def check_call(self, oid: int, arguments: Iterable[Value]) -> None:
         """A call with these arguments; `check` has seen the function."""
         if self._walk.definition_depth:
             return
-        names = sorted({self.name(one) for one in self.code_of(oid)} - {""})
+        code = sorted(self.code_of(oid))
+        arguments = list(arguments)
+        for one in code:
+            if self._walk.routines.has_source(one):
+                self._walk.routines.note_call(one, arguments)
+        names = sorted({self.name(one) for one in code} - {""})
         sources = joined_sources([value.sources for value in arguments])
         for name in names:
             if sources and builtins.has_effect(name):

@@ -33,7 +33,7 @@ class Predicates:
         if tag == "BOOLEXPR":
             return derived(*(self.condition(item, scope, context) for item in node.nodes("args")))
         if tag in ("OPEXPR", "DISTINCTEXPR") and len(node.nodes("args")) == 2:
-            self._walk.functions.check_operator(node["opno"])
+            self._walk.functions.check_operator(node["opno"], is_call=True)
             left, right = (value(argument, scope) for argument in node["args"])
             self._walk.expressions.check_operator_call(node, (left, right))
             functions = self._walk.functions

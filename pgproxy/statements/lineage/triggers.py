@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Final
 
-from pgproxy.catalog.model import Function, Relation, Trigger, TriggerBit, TriggerSource
+from pgproxy.catalog.model import ACTIVITY, Function, Relation, Source, Trigger, TriggerBit
 from pgproxy.errors import NotUnderstood
 from pgproxy.statements.lineage import builtins, extensions
 from pgproxy.statements.lineage.failures import ERROR
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 ANY_EVENT: Final = TriggerBit.INSERT | TriggerBit.UPDATE | TriggerBit.DELETE
 _TRIGGER: Final = "trigger"
-_TEXT_THAT_RUNS: Final = frozenset(("set_config", "ts_rewrite"))
+_NEVER: Final = frozenset(("set_config", "ts_rewrite", ACTIVITY.name))
 _JUST_LOOKED_AT: Final = frozenset("rpmf")
 
 
@@ -56,27 +56,27 @@ class Triggers:
     def _run(self, relation: Relation, trigger: Trigger) -> Mapping[str, Value]:
         walk = self._walk
         function = walk.catalog.functions.get(trigger.function)
-        source = None if function is None else function.trigger_source
+        source = None if function is None else function.source
         if function is None or source is None or trigger.kind & TriggerBit.INSTEAD or relation.kind == "v":
             raise NotUnderstood("their code is not PL/pgSQL")
         if not function.has_harmless_settings:
             raise NotUnderstood("their code changes settings")
         code = read_trigger_code(source.text)
-        self._check_calls(code, source, relation)
+        self.check_calls(code, source, frozenset(one.name for one in relation.columns))
         for oid in trigger.functions:
             walk.functions.check(oid)
         for one in relation.columns:
-            self._check_type(one.type_oid)
+            self.check_type(one.type_oid)
 
         tables = trigger.transition_tables
         read = [
             found
             for name in code.read
             if not _is_local(name, code, tables)
-            for found in self._find(name, code, function)
+            for found in self.find(name, code, function)
         ]
         reads_whole = any(name.name in tables for name in code.read)
-        written = [found for name in code.written for found in self._find(name, code, function, is_written=True)]
+        written = [found for name in code.written for found in self.find(name, code, function, is_written=True)]
         whole = self._columns(relation, None)
         row = whole if reads_whole else self._columns(relation, code.columns)
         others = [column for found in read for column in self._columns(found, code.names)]
@@ -99,13 +99,19 @@ class Triggers:
         value = derived(*(self._value(column) for column in decisive))
         return dict.fromkeys(names, value)
 
-    def _check_calls(self, code: TriggerCode, source: TriggerSource, relation: Relation) -> None:
-        """Every function that it may run is built in, and runs no text."""
+    def check_calls(self, code: TriggerCode, source: Source, columns: frozenset[str] = frozenset()) -> None:
+        """Every function that it may run is built in, and runs no text.
+
+        Args:
+            columns: names after a dot that are no calls.
+
+        Raises:
+            NotUnderstood: with what it calls.
+        """
         own = {name for name, _ in source.functions}
         unknown = {name for name, function in source.functions if not extensions.is_known(function)}
         if "" in unknown:
             raise NotUnderstood("operators, casts or domains in it run functions that are not built in")
-        columns = {one.name for one in relation.columns}
         if code.fields & unknown - columns:
             raise NotUnderstood("it calls functions that are not built in")
         for schema, name in code.calls:
@@ -113,19 +119,27 @@ class Triggers:
             verdict = builtins.running().get(name, builtins.Running.DENIED)
             is_built_in = schema in ("", "pg_catalog") and verdict is not builtins.Running.DENIED
             is_known = name not in unknown if is_own else is_built_in
-            if not is_known or name in _TEXT_THAT_RUNS:
+            if not is_known or name in _NEVER:
                 raise NotUnderstood(f"it calls {name}")
 
-    def _check_type(self, oid: int) -> None:
+    def check_type(self, oid: int) -> None:
         found = self._walk.catalog.types.get(oid)
         if found is None or found.is_user_checked:
             raise NotUnderstood("a column's type runs functions that are not built in")
 
-    def _find(self, name: Name, code: TriggerCode, function: Function, *, is_written: bool = False) -> list[Relation]:
+    def find(
+        self,
+        name: Name,
+        code: TriggerCode,
+        function: Function,
+        *,
+        is_written: bool = False,
+        kinds: frozenset[str] = _JUST_LOOKED_AT,
+    ) -> list[Relation]:
         """All relations that the name may mean, under whatever search_path the client has."""
-        assert function.trigger_source is not None
-        named = [self._walk.relation(oid) for oid in function.trigger_source.relations]
-        found = [one for one in named if one.name == name.name and name.schema in ("", one.schema)]
+        assert function.source is not None
+        named = [self._walk.relation(oid) for oid in function.source.relations]
+        found = [one for one in named if one.name == name.name and name.schema in ("", one.schema) and one.kind != "c"]
         path = function.search_path
         if not name.schema and path is not None and "$" not in path:
             schemas = {part.strip().strip('"') for part in path.split(",")}
@@ -136,7 +150,7 @@ class Triggers:
             raise NotUnderstood(f"it reaches {name.name}")
         if is_written and len(found) > 1:
             raise NotUnderstood(f"{name.name} is the name of several tables")
-        if any(one.kind not in _JUST_LOOKED_AT for one in found):
+        if any(one.kind not in kinds for one in found):
             raise NotUnderstood(f"it reaches {name.name}, which is a view")
         return found
 
@@ -161,10 +175,10 @@ class Triggers:
     def _note_writes(self, code: TriggerCode, written: Iterable[Relation], function: Function) -> None:
         """Constraints of what it writes answer the client, as those of what the statement writes do."""
         walk = self._walk
-        emptied = {found.oid for name in code.emptied for found in self._find(name, code, function)}
+        emptied = {found.oid for name in code.emptied for found in self.find(name, code, function)}
         for relation in written:
             for one in relation.columns:
-                self._check_type(one.type_oid)
+                self.check_type(one.type_oid)
             self._use_tested(relation, {one.attnum for one in relation.columns})
             if relation.oid in emptied:
                 walk.deleted.add(relation.oid)

@@ -18,6 +18,7 @@ from pgproxy.statements.lineage.functions import Functions
 from pgproxy.statements.lineage.predicates import Predicates
 from pgproxy.statements.lineage.queries import Queries
 from pgproxy.statements.lineage.refusals import refuse
+from pgproxy.statements.lineage.routines import Routines
 from pgproxy.statements.lineage.totality import Totality
 from pgproxy.statements.lineage.triggers import Triggers
 from pgproxy.statements.model import ColumnId, Effect, Source, Use, Write
@@ -61,6 +62,7 @@ class Walk:
         self.predicates = Predicates(self)
         self.queries = Queries(self)
         self.triggers = Triggers(self)
+        self.routines = Routines(self)
 
     def location(self, node: Node) -> int:
         """Where a node's text begins in that of the client; -1: it stands in that of a view or a function."""

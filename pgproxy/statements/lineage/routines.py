@@ -1,0 +1,131 @@
+"""Functions in PL/pgSQL that a statement calls: what their source can reach, by the names in it.
+
+One whose statements are all written in it passes if nothing that it can reach is masked, and nothing masked is an
+argument (`Effect`: it may raise, catch and store whatever it sees). Its names count for all that they may mean under
+any search_path. Which columns are masked is `policy`'s business.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from pgproxy.catalog.model import FIRST_NORMAL_OID, Function, Relation
+from pgproxy.errors import NotUnderstood
+from pgproxy.statements.lineage import builtins
+from pgproxy.statements.lineage.flow import NO_SOURCES, NOTHING, Sources, Value, derived, row_value
+from pgproxy.statements.lineage.triggers import ANY_EVENT
+from pgproxy.statements.model import Effect
+from pgproxy.statements.trigger_code import TriggerCode, read_function_code
+
+if TYPE_CHECKING:
+    from pgproxy.statements.lineage.walk import Walk
+
+_READ_KINDS: Final = frozenset("rpmfv")
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """What one function can do."""
+
+    sources: Sources
+    """Every column of all that it may read, write or set off."""
+    is_silent: bool
+    """It does nothing but make a value of its arguments."""
+
+
+class Routines:
+    def __init__(self, walk: Walk) -> None:
+        self._walk = walk
+        self._known: dict[int, Reach] = {}
+
+    def has_source(self, oid: int) -> bool:
+        function = self._walk.catalog.functions.get(oid)
+        return function is not None and not function.is_builtin and function.source is not None
+
+    def check(self, function: Function, *, is_call: bool) -> None:
+        """
+        Args:
+            is_call: `note_call` sees its arguments; else it runs by itself.
+
+        Raises:
+            NotUnderstood: what it does is not all known; the message says why.
+        """
+        reach = self._known.get(function.oid)
+        if reach is None:
+            reach = self._known[function.oid] = self._read(function)
+        if not is_call and not reach.is_silent:
+            raise NotUnderstood("it runs by itself")
+
+    def note_call(self, oid: int, arguments: Iterable[Value]) -> None:
+        """A call of a function that `check` let pass: nothing masked goes into it, or is in its reach."""
+        reach, function = self._known.get(oid), self._walk.catalog.functions[oid]
+        if reach is not None:
+            sources = derived(Value(reach.sources), *arguments).sources
+            if sources:
+                self._walk.effects.append(Effect(f"{function.schema}.{function.name}", sources))
+
+    def _read(self, function: Function) -> Reach:
+        walk, source = self._walk, function.source
+        if source is None:
+            raise NotUnderstood("its code is not PL/pgSQL")
+        if not function.has_harmless_settings:
+            raise NotUnderstood("it changes settings")
+        code = read_function_code(source.text, source.header)
+        walk.triggers.check_calls(code, source)
+        for oid in function.result_types:
+            if oid >= FIRST_NORMAL_OID:
+                self._check_type(oid)
+        for oid in source.relations:
+            for column in walk.relation(oid).columns:
+                self._check_type(column.type_oid)
+        read = [one for name in code.read for one in walk.triggers.find(name, code, function, kinds=_READ_KINDS)]
+        written = self._written(code, function)
+        for one in (*read, *written):
+            if one.has_policies:
+                raise NotUnderstood(f"{one.name} has row-level security")
+        walk.relations |= {one.oid for one in read}
+        reached = [*read, *written]
+        if written:
+            reached += [walk.relation(oid) for oid in sorted(walk.trigger_relations)]
+        sources = derived(*(self._whole(one) for one in reached)).sources if reached else NO_SOURCES
+        has_effect = any(builtins.has_effect(call.name) for call in code.calls)
+        if written or has_effect:
+            walk.is_read_only = False
+        return Reach(sources, is_silent=not (reached or has_effect or code.tells))
+
+    def _written(self, code: TriggerCode, function: Function) -> list[Relation]:
+        """What it writes and what that changes in turn, whose errors it may catch. Their code is looked at."""
+        walk = self._walk
+        targets = [one for name in code.written for one in walk.triggers.find(name, code, function, is_written=True)]
+        walk.written |= {one.oid for one in targets}
+        walk.deleted |= {
+            one.oid for name in code.emptied for one in walk.triggers.find(name, code, function, is_written=True)
+        }
+        found: dict[int, Relation] = {}
+        pending = [one.oid for one in targets]
+        while pending:
+            relation = walk.relation(pending.pop())
+            if relation.oid in found:
+                continue
+            if relation.has_rules:
+                raise NotUnderstood(f"{relation.name} has rules")
+            found[relation.oid] = relation
+            pending.extend((*relation.children, *relation.parents, *relation.cascades))
+        for one in targets:
+            walk.queries.runs_code(one.oid, ANY_EVENT)
+        return list(found.values())
+
+    def _whole(self, relation: Relation) -> Value:
+        """Everything in a relation."""
+        entries = self._walk.entries
+        columns = entries.defined_columns(relation) if relation.kind == "v" else entries.relation_columns(relation.oid)
+        values = {one.attnum: columns.value(one.attnum) for one in relation.columns}
+        return row_value(values) if values else NOTHING
+
+    def _check_type(self, oid: int) -> None:
+        self._walk.triggers.check_type(oid)
+        found = self._walk.catalog.types[oid]
+        if oid >= FIRST_NORMAL_OID and found.kind == "b" and not found.element:
+            raise NotUnderstood(f"type {found.name} is not built in")
