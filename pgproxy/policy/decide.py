@@ -14,6 +14,7 @@ from pgproxy.policy.carrying import Carrying
 from pgproxy.policy.comparisons import Comparison, comparisons, counted_rows, tested_by
 from pgproxy.policy.conditions import Touched, applies, touched_columns
 from pgproxy.policy.decision import Action, Decision, OutputColumn, Reason
+from pgproxy.policy.landing import landing_denials
 from pgproxy.policy.mask_text import mask_text
 from pgproxy.policy.matching import Masked, Pins, Temporary
 from pgproxy.policy.outputs import judge
@@ -76,6 +77,8 @@ def decide(
         denials += [reason for effect in lineage.effects for reason in effect_denials(effect, carrying, rules.defaults)]
         denials += against_tokens
         denials += _function_denials(lineage)
+        if facts.landing is not None:
+            denials += landing_denials(facts.landing, lineage, masked)
         (holds if rules.defaults.opaque == "hold" else denials).extend(_opaque(lineage))
 
     observed = [*_observed(subject, touched), *_observed_masks(subject, lineage, masked)]

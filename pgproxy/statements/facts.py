@@ -93,6 +93,7 @@ def read_facts(raw: RawStatement) -> Facts:
         reason=leading_reason(raw.text),
         classes=_classes(raw, grammar),
         moves_tables=raw.moves_tables,
+        landing=raw.landing,
     )
 
 

@@ -86,7 +86,8 @@ def _split(sql: str, max_bytes: int) -> tuple[RawStatement, ...]:
 
 def _asked(kind: Kind) -> RawStatement:
     """The query that is analysed in a definition's stead, of the definition's class: rules speak of that."""
-    return RawStatement(kind.question, 0, kind.statement_class, Handling.ANALYSE, "SelectStmt", moves_tables=kind.moves)
+    asked = RawStatement(kind.question, 0, kind.statement_class, Handling.ANALYSE, "SelectStmt")
+    return replace(asked, moves_tables=kind.moves, landing=kind.landing)
 
 
 _remembered = lru_cache(maxsize=512)(_split)

@@ -10,12 +10,13 @@ a `Use`, and `grammar_questions` makes the query from it that the server analyse
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from postgast import pg_query_pb2 as pb
 
 from pgproxy.statements.grammar_expressions import is_builtin_type, is_literal, is_simple, names_of
+from pgproxy.statements.model import Landing
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +39,7 @@ class Definition:
     """None of these columns may be masked."""
     moves: bool = False
     """A table gets another name, or its rows another way to be read: what any rule says of it counts."""
+    landing: Landing | None = None
 
 
 class _Harm(Exception):
@@ -106,7 +108,12 @@ def create_table(create: Any) -> Definition:
 
 
 def alter_table(alter: Any) -> Definition:
-    return _defined(_alter_table, alter)
+    definition = _defined(_alter_table, alter)
+    filled = _filled_columns(alter)
+    if definition.harm or not filled:
+        return definition
+    uses = [*definition.uses, Use(alter.relation, (_NO_COLUMN,))]
+    return replace(definition, uses=uses, landing=Landing(alter.relation.relname, columns=filled))
 
 
 def create_index(index: Any) -> Definition:
@@ -114,14 +121,19 @@ def create_index(index: Any) -> Definition:
 
 
 def rename(statement: Any) -> Definition:
-    return _defined(_rename, statement)
+    definition, old, new = _defined(_rename, statement), statement.relation.relname, statement.newname
+    if not definition.uses:
+        return definition
+    is_column = statement.rename_type == pb.OBJECT_COLUMN
+    return replace(definition, landing=Landing(old, columns=(new,)) if is_column else Landing(old, table=new))
 
 
 def set_schema(statement: Any) -> Definition:
     """ALTER … SET SCHEMA: rules speak of a table by its schema."""
     if statement.object_type not in (pb.OBJECT_TABLE, pb.OBJECT_VIEW, pb.OBJECT_MATVIEW):
         return Definition("" if statement.object_type in _NAMED_ONLY else "ALTER … SET SCHEMA of this object")
-    return Definition(uses=[Use(statement.relation)], moves=True)
+    landing = Landing(statement.relation.relname, schema=statement.newschema)
+    return Definition(uses=[Use(statement.relation)], moves=True, landing=landing)
 
 
 def reindex(statement: Any) -> Definition:
@@ -256,9 +268,7 @@ def _alter_table(alter: Any, uses: list[Use]) -> None:
     if alter.objtype not in (pb.OBJECT_TABLE, pb.OBJECT_INDEX, pb.OBJECT_SEQUENCE):
         raise _Harm("ALTER of this object")
     added = frozenset(
-        getattr(node.alter_table_cmd, "def").column_def.colname
-        for node in alter.cmds
-        if node.alter_table_cmd.subtype == pb.AT_AddColumn
+        getattr(node.alter_table_cmd, "def").column_def.colname for node in alter.cmds if _adds_column(node)
     )
     for node in alter.cmds:
         command = node.alter_table_cmd
@@ -311,6 +321,24 @@ def _added_constraint(table: Any, constraint: Any, uses: list[Use]) -> None:
             uses += [Use(table, _columns(constraint.fk_attrs)), _referenced(constraint)]
         case kind:
             raise _Harm(_CONSTRAINT_NAMES.get(kind, "this constraint"))
+
+
+def _filled_columns(alter: Any) -> tuple[str, ...]:
+    """Added columns that rows of before may have a value in; of a domain it may be its default."""
+    added = (getattr(node.alter_table_cmd, "def").column_def for node in alter.cmds if _adds_column(node))
+    return tuple(column.colname for column in added if not _is_empty(column))
+
+
+def _adds_column(node: Any) -> bool:
+    return bool(node.alter_table_cmd.subtype == pb.AT_AddColumn)
+
+
+def _is_empty(column: Any) -> bool:
+    has_value = column.HasField("raw_default") or any(
+        node.constraint.contype in (pb.CONSTR_DEFAULT, pb.CONSTR_IDENTITY, pb.CONSTR_GENERATED)
+        for node in column.constraints
+    )
+    return is_builtin_type(column.type_name) and not has_value
 
 
 def _alter_composite(alter: Any) -> None:
@@ -369,6 +397,9 @@ def _rename(statement: Any, uses: list[Use]) -> None:
 
 def _parts(relation: Any) -> tuple[str, ...]:
     return (relation.catalogname, relation.schemaname, relation.relname)
+
+
+_NO_COLUMN = pb.Node(a_const=pb.A_Const(ival=pb.Integer(ival=0)))
 
 
 def _columns(names: Iterable[Any]) -> tuple[Any, ...]:

@@ -16,7 +16,7 @@ from postgast import pg_query_pb2 as pb
 from pgproxy.statements import grammar_copy, grammar_ddl
 from pgproxy.statements.grammar_ddl import Definition
 from pgproxy.statements.grammar_questions import question
-from pgproxy.statements.model import Handling, Setting, StatementClass, Target
+from pgproxy.statements.model import Handling, Landing, Setting, StatementClass, Target
 from pgproxy.wire.copyrows import CopyFormat
 
 C = StatementClass
@@ -47,6 +47,7 @@ class Kind:
     """A definition: the query that is analysed in its stead."""
     moves: bool = False
     """A definition after which rules would not know the table any more: every rule about it counts."""
+    landing: Landing | None = None
 
 
 def kind_of(statement: Any) -> Kind:
@@ -252,7 +253,7 @@ def _defined(
         asked = question(definition.uses)
         if not asked:
             return _refused(statement_class, "A definition of this size or form", hint or _CODE_HINT)
-        return Kind(statement_class, Handling.WRAP, question=asked, moves=definition.moves)
+        return Kind(statement_class, Handling.WRAP, question=asked, moves=definition.moves, landing=definition.landing)
 
     return judge
 

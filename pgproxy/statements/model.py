@@ -100,6 +100,17 @@ class Target:
 
 
 @dataclass(frozen=True, slots=True)
+class Landing:
+    """Names under which values that are stored already are found after a definition; "" and (): as before."""
+
+    relation: str
+    """Its name before."""
+    schema: str = ""
+    table: str = ""
+    columns: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class RawStatement:
     """One statement of the client's text, as libpg_query splits and names it."""
 
@@ -148,6 +159,8 @@ class RawStatement:
     moves_tables: bool = False
     """A definition's query: afterwards a table has another name, or its rows can be asked for in another one. Rules
     about the table count whatever class they are for."""
+    landing: Landing | None = None
+    """A definition's query."""
 
     @property
     def is_definition(self) -> bool:
@@ -177,6 +190,7 @@ class Facts:
     """`statement_class` and the class of every INSERT, UPDATE, DELETE or MERGE within (in a CTE, under EXPLAIN)."""
     moves_tables: bool = False
     """As `RawStatement.moves_tables`."""
+    landing: Landing | None = None
 
 
 class ColumnId(NamedTuple):

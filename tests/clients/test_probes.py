@@ -24,6 +24,8 @@ masks:
   public.users: {{ssn: redact, pin: redact, token: redact, tags: redact, free: {{redact: , predicates: allow}}}}
   public.parts: {{ssn: redact}}
   "*.*": {{"guess_*": redact}}
+  "*.later": {{word: redact}}
+  "later.*": {{word: redact}}
   public.visits: {{who: redact}}
 limits:
   - {{name: guessing, for: [agent], probes: {LIMIT}, per: hour, then: deny}}
@@ -43,6 +45,8 @@ CREATE TABLE computed (id int, word text, guess_ssn text GENERATED ALWAYS AS ('s
 CREATE TABLE computed_by_one (id int, guess_ssn text GENERATED ALWAYS AS ('ssn-' || id) STORED);
 CREATE TABLE counted (id int, guess_pin int GENERATED ALWAYS AS IDENTITY);
 CREATE SEQUENCE numbers;
+CREATE SCHEMA later;
+CREATE DOMAIN guessed AS text DEFAULT 'guess';
 CREATE TABLE places (id int PRIMARY KEY, code text UNIQUE);
 CREATE TABLE visits (id int, who text REFERENCES places (code));
 CREATE TABLE mentions (ssn text REFERENCES users (ssn));
@@ -89,6 +93,12 @@ DENIED = (
     " SELECT count(*) FROM users, g WHERE ssn = x",
     "SELECT count(*) FROM users WHERE ssn = 'ssn-' || (random() * 50)::int",
     "SELECT count(*) FROM users JOIN guesses ON ssn = guess",
+    # Values of a union, or of columns side by side, are compared with each other's.
+    "SELECT min(g) FROM (SELECT ssn AS x, NULL AS g FROM users UNION ALL SELECT guess, guess FROM guesses) q"
+    " GROUP BY x HAVING count(*) > 1",
+    "SELECT DISTINCT ON (x) x FROM (SELECT ssn AS x FROM users UNION ALL SELECT guess FROM guesses) q",
+    "SELECT count(DISTINCT x) FROM (SELECT ssn AS x FROM users UNION ALL SELECT guess FROM guesses) q",
+    "SELECT DISTINCT coalesce(ssn, guess) FROM users FULL JOIN guesses ON false",
     "INSERT INTO guesses (guess_ssn) SELECT guess FROM guesses",
     "INSERT INTO guesses (guess_ssn) SELECT 'ssn-' || g FROM generate_series(1, 100) g",
     "INSERT INTO mentions SELECT guess FROM guesses",
@@ -120,7 +130,9 @@ def proxy(database: Database, tmp_path_factory: pytest.TempPathFactory) -> Itera
     role = f"{database.name}_app"
     database.server.new_role(role)
     database.sql(f'GRANT ALL ON ALL TABLES IN SCHEMA public TO "{role}"')
-    database.sql(f'GRANT ALL ON ALL SEQUENCES IN SCHEMA public TO "{role}"; GRANT ALL ON SCHEMA public TO "{role}"')
+    database.sql(
+        f'GRANT ALL ON ALL SEQUENCES IN SCHEMA public TO "{role}"; GRANT ALL ON SCHEMA public, later TO "{role}"'
+    )
     people = ("agent", "careful", "plain", *(f"agent-{number}" for number in range(80)))
     identities: dict[str, object] = {
         name: {"password": "pw", "upstream": {"user": role}, "groups": ["agent" if "-" in name else "others"]}
@@ -219,6 +231,37 @@ def test_temporary_tables_share_the_count_of_what_fed_them(someone: Callable[...
         connection.execute(f"SELECT FROM parts WHERE ssn IN ({', '.join(map(repr, WORDS[:-1]))})".encode())
         with pytest.raises(psycopg.errors.ConfigurationLimitExceeded):
             connection.execute("SELECT FROM two WHERE ssn = 'more'")
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "ALTER TABLE {own} RENAME COLUMN word TO guess_ssn",
+        "ALTER TABLE {own} RENAME TO later",
+        "ALTER TABLE {own} SET SCHEMA later",
+        "ALTER TABLE {own} ADD COLUMN guess_pin int DEFAULT nextval('numbers')",
+        "ALTER TABLE {own} ADD COLUMN guess_pin int GENERATED ALWAYS AS IDENTITY",
+        "ALTER TABLE {own} ADD COLUMN guess_pin serial",
+        "ALTER TABLE {own} ADD COLUMN guess_ssn text DEFAULT 'guess'",
+        "ALTER TABLE {own} ADD COLUMN guess_ssn guessed",
+    ],
+)
+def test_values_do_not_come_under_a_masked_name(
+    someone: Callable[..., psycopg.Connection], database: Database, sql: str
+) -> None:
+    own = f"own_{abs(hash(sql))}"
+    with someone() as connection:
+        connection.execute(
+            f"CREATE TABLE {own} AS SELECT g AS n, 'ssn-' || g AS word FROM generate_series(1, 50) g".encode()
+        )
+        with pytest.raises(psycopg.errors.InsufficientPrivilege, match="stored already"):
+            connection.execute(sql.format(own=own).encode())
+        for harmless in (
+            f"ALTER TABLE {own} ADD COLUMN at timestamptz NOT NULL DEFAULT now(), ADD COLUMN number bigserial",
+            f"ALTER TABLE {own} RENAME COLUMN at TO moment",
+            f"ALTER TABLE {own} ADD COLUMN guess_ssn text UNIQUE",
+        ):
+            connection.execute(harmless.encode())
 
 
 @pytest.mark.parametrize("sql", ["INSERT INTO mentions VALUES ('g%s')", "INSERT INTO computed_by_one VALUES (%s)"])
@@ -326,6 +369,7 @@ def test_hold_the_built_in_line_and_what_costs_nothing(someone: Callable[..., ps
             "UPDATE users SET ssn = NULL, pin = pin, free = 'x' || id WHERE id = 50",
             "SELECT ssn, count(*) FROM users GROUP BY ssn",
             "SELECT count(*) FROM users a JOIN users b ON a.ssn = b.ssn",
+            "SELECT x, count(*) FROM (SELECT ssn AS x FROM users UNION ALL SELECT ssn FROM parts) q GROUP BY x",
         ):
             for _ in range(2 * LIMIT):
                 connection.execute(statement.encode())

@@ -102,6 +102,9 @@ class Predicates:
                 self._note(source, UseKind.RANGE, context)
             else:
                 self._note(source, kind, context)
+                if kind is UseKind.GROUP:  # values of a union are compared with each other's
+                    for other in value.sources - {source}:
+                        self._note(source, UseKind.JOIN, context, other=other.column)
 
     def _note(
         self,
