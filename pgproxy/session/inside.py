@@ -114,9 +114,10 @@ class Inside:
         assert raw.inner is not None
 
         def allowed(inner: Verdict) -> None:
-            portal.inner = inner
-            portal.verdict = verdict.copying(inner)
-            self._binding.check_formats(portal, then)
+            if is_charged(self._state, inner, portal.bind):
+                portal.inner = inner
+                portal.verdict = verdict.copying(inner)
+                self._binding.check_formats(portal, then)
 
         self._analysis.analyse_ourselves(raw.inner, verdict.parameter_types, allowed)
 

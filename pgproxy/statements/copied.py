@@ -60,7 +60,8 @@ def as_copied(raw: RawStatement, tree: Node, lineage: Lineage, catalog: Catalog)
     ]
     if raw.feeds is StatementClass.COPY_FROM:
         # With a list of columns the made INSERT names them; those with a default may be more than the rows have.
-        taken = {write.target: _in_rows(write.target) for write in lineage.writes}
+        # The list of columns is written as NULLs, and a default is written of its own accord with each row.
+        taken = {write.target: _in_rows(write.target) if write.is_null else write for write in lineage.writes}
         for at in stored:
             origin = lineage.outputs[at].origin
             if origin is None:

@@ -124,6 +124,8 @@ def _copy(message: Any) -> Kind:
     if message.is_from:
         if message.HasField("where_clause"):
             return _refused(C.COPY_FROM, "COPY FROM with WHERE", "COPY FROM without WHERE would pass.")
+        if any(node.def_elem.defname == "default" for node in message.options):  # a value of each row, not in its text
+            return _refused(C.COPY_FROM, "COPY FROM with DEFAULT", "COPY FROM without DEFAULT would pass.")
         return Kind(C.COPY_FROM, Handling.COPY_IN)
     try:
         return Kind(C.COPY_TO, Handling.COPY_OUT, copy=grammar_copy.written_format(message))

@@ -315,6 +315,42 @@ def test_rows_of_copy_are_counted_as_they_stream(someone: Callable[..., psycopg.
                 copy.write_row(["x"])
 
 
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "COPY (SELECT id FROM users WHERE ssn = 'g{}') TO STDOUT",
+        "COPY (SELECT ssn FROM users) TO STDOUT (NULL 'g{}')",
+        "COPY users (ssn) TO STDOUT (NULL 'g{}')",
+    ],
+)
+def test_what_copy_compares_is_counted(someone: Callable[..., psycopg.Connection], sql: str) -> None:
+    with someone() as connection:
+        for number in range(LIMIT + 1):
+            over = pytest.raises(psycopg.errors.ConfigurationLimitExceeded)
+            with over if number == LIMIT else contextlib.nullcontext():
+                with connection.cursor().copy(sql.format(number).encode()) as copy:
+                    list(copy)
+
+
+def test_defaults_of_copy_are_counted(someone: Callable[..., psycopg.Connection]) -> None:
+    with someone() as connection:
+        connection.execute("CREATE TABLE filled (id int, guess_ssn text, guess_pin int GENERATED ALWAYS AS IDENTITY)")
+        for options in ("(id)", "(id, guess_ssn)"):
+            with pytest.raises(psycopg.errors.InsufficientPrivilege, match="cannot be counted"):
+                with connection.cursor().copy(f"COPY filled {options} FROM STDIN".encode()) as copy:
+                    copy.write("1\n")
+        connection.execute("ALTER TABLE filled DROP COLUMN guess_pin")
+        with pytest.raises(psycopg.errors.InsufficientPrivilege, match="with DEFAULT"):
+            with connection.cursor().copy("COPY filled FROM STDIN (DEFAULT 'x')") as copy:
+                copy.write("1\tx\n")
+        for number in range(LIMIT + 1):
+            connection.execute(f"ALTER TABLE filled ALTER COLUMN guess_ssn SET DEFAULT 'g{number}'".encode())
+            over = pytest.raises(psycopg.errors.ConfigurationLimitExceeded)
+            with over if number == LIMIT else contextlib.nullcontext():
+                with connection.cursor().copy("COPY filled (id) FROM STDIN") as copy:
+                    copy.write("1\n")
+
+
 def test_rows_of_copy_that_come_before_the_server_asks(
     someone: Callable[..., psycopg.Connection], proxy: ProxyProcess
 ) -> None:
