@@ -36,14 +36,17 @@ def fed_masks(lineage: Lineage, masked: Masked, rules: Rules) -> tuple[ColumnMas
     carrying = Carrying(masked, lineage.materialized)
     found: list[ColumnMask | None] = []
     for output in lineage.outputs:
-        parts = masked_parts(carrying.of_sources(output.sources), rules.defaults)
+        carried = carrying.of_sources(output.sources)
+        parts = masked_parts(carried, rules.defaults)
         mask: Mask | None = judge(output, carrying, rules.defaults, masked.catalog).column.mask
         own = [one.mask for one in parts if one.mask is not None]
         if mask is None or not own:
             found.append(None)
             continue
         strictest = min((one.predicates for one in own), key=PREDICATES.index)
-        is_copy = all(one.form is Form.COPY and one.is_direct for one in parts)
+        # Beside values of another mask, or of none, equality among the rows would compare them.
+        is_copy = all(one.form is Form.COPY and one.is_direct for one in carried)
+        is_copy = is_copy and len({one.mask.mask if one.mask else None for one in carried}) == 1
         entries = tuple(dict.fromkeys(entry for one in own for entry in one.entries))
         predicates = strictest if is_copy or strictest == "allow" else "deny"
         names = [name for one in parts if one.mask for name in one.mask.stands_for or (carrying.root_name(one.column),)]
