@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import signal
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -391,3 +393,49 @@ def test_a_value_that_is_no_token_is_not_written(place: Place) -> None:
                 connection.execute(sql)
         connection.execute("UPDATE cards SET name = '' WHERE id = 4")
         connection.execute("UPDATE cards SET name = NULL WHERE id = 4")
+
+
+def test_execute_takes_no_tokens(place: Place) -> None:
+    token = place.shown()["card"][2]
+    with place.connected() as connection:
+        protocol = connection.pgconn
+        with pytest.raises(errors.InsufficientPrivilege):
+            connection.execute("PREPARE own (text) AS SELECT id FROM cards WHERE card = $1")
+        protocol.prepare(b"given", b"SELECT id FROM cards WHERE card = $1")
+        protocol.prepare(b"fixed", f"SELECT id FROM cards WHERE card = '{token}'".encode())
+        for sql in (f"EXECUTE given('{token}')", f"EXPLAIN EXECUTE given('{token}')", "EXPLAIN EXECUTE fixed"):
+            with pytest.raises(errors.InsufficientPrivilege):
+                connection.execute(sql)
+        assert connection.execute("EXECUTE fixed").fetchall() == [(2,)]
+
+
+def test_other_rules_turn_nothing_prepared_into_something_else(place: Place) -> None:
+    """Literals are real values upstream; under rules by which they are none the statement has to be prepared anew."""
+    token = place.shown()["card"][2]
+    with place.connected() as connection:
+        protocol = connection.pgconn
+        protocol.prepare(b"fixed", f"SELECT id FROM cards WHERE card = '{token}'".encode())
+        protocol.prepare(b"given", b"SELECT id, $1::text FROM cards WHERE card = $2")
+        assert protocol.exec_prepared(b"fixed", []).get_value(0, 0) == b"2"
+        assert protocol.exec_prepared(b"given", [b"x", token.encode()]).get_value(0, 0) == b"2"
+        try:
+            reload(place, RULES.replace("card: {tokenize: digits}\n    name", "card: hash\n    name"), shows=False)
+            refused = protocol.exec_prepared(b"fixed", [])
+            assert refused.error_field(67) == b"42501"
+        finally:
+            reload(place, RULES, shows=True)
+        assert protocol.exec_prepared(b"fixed", []).get_value(0, 0) == b"2"
+
+
+def reload(place: Place, rules: str, *, shows: bool) -> None:
+    """Have the proxy read these rules.
+
+    Args:
+        shows: tokens, afterwards; else hashes.
+    """
+    place.proxy.write_rules(rules)
+    place.proxy.signal(signal.SIGHUP)
+    deadline = time.monotonic() + 20
+    while ("-" in place.shown()["card"][1]) is not shows:
+        assert time.monotonic() < deadline
+        time.sleep(0.02)  # between two looks; nothing tells when a reload is done
