@@ -298,6 +298,8 @@ SELECT pg_catalog.json_build_object(
         SELECT FROM pg_catalog.pg_constraint AS k
         JOIN pg_catalog.pg_depend AS d ON d.classid = 'pg_catalog.pg_constraint'::pg_catalog.regclass
           AND d.objid = k.oid AND d.refobjid >= 16384 AND d.refobjid <> y.oid
+          -- A column of a composite type runs nothing.
+          AND d.refclassid <> 'pg_catalog.pg_class'::pg_catalog.regclass
         WHERE k.contypid = y.oid))
       OR (y.typtype = 'r' AND EXISTS (
         SELECT FROM pg_catalog.pg_range AS g

@@ -24,6 +24,9 @@ CREATE TRIGGER watch BEFORE INSERT ON watched FOR EACH ROW EXECUTE FUNCTION watc
 CREATE TABLE parent (id int);
 CREATE TABLE child (salary int) INHERITS (parent);
 
+CREATE TYPE pair_of AS (a int, b int);
+CREATE DOMAIN ordered AS pair_of CHECK ((VALUE).a < (VALUE).b);
+
 CREATE FUNCTION plus(a int, b int DEFAULT 1) RETURNS int LANGUAGE plpgsql IMMUTABLE AS
   $$ DECLARE c ALIAS FOR $1; BEGIN RETURN c + b; END $$;
 CREATE FUNCTION echo(text) RETURNS text LANGUAGE plpgsql AS $$ BEGIN RAISE NOTICE '%', $1; RETURN $1; END $$;
@@ -94,6 +97,7 @@ def agent(functions: Place) -> Iterator[psycopg.Connection]:
         "SELECT * FROM titles(1)",
         "SELECT number FROM visit('here')",
         "SELECT all_places() >= 0",
+        "SELECT '(1,2)'::ordered::text",
         "SELECT id FROM teams WHERE title <~> 'north'",
         "SELECT id FROM users WHERE plus(id, 1) = 2",
     ],

@@ -4,8 +4,8 @@
 
 SQL_FOLDER is `src/test/regress/sql` of a PostgreSQL source tree (`make` there once if its C functions are wanted: they
 are looked for in $PG_LIBDIR). DIRECT_DSN is a superuser of a server that may be spoiled: the suite makes roles.
-PROXY_DSN is a proxy before the same server, as an identity with a mask on a table that the suite has not; it must allow
-any database.
+PROXY_DSN is a proxy before the same server, as an identity with a mask on `private.unrelated.secret`, which is made in
+both databases; it must allow any database.
 
 Two fresh databases, two sessions: every statement runs in the first directly and in the second through the proxy. What
 the proxy refuses of the rest (definitions, code) is run in the second database past it, so that later statements find
@@ -105,6 +105,8 @@ class Run:
                 _forget_leftovers(administrator, direct_dsn, name)
                 administrator.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
                 administrator.execute(f"CREATE DATABASE {name} TEMPLATE template0 LOCALE 'C' ENCODING 'UTF8'")
+                with psycopg.connect(direct_dsn, dbname=name, autocommit=True) as connection:
+                    connection.execute("CREATE SCHEMA private CREATE TABLE unrelated (id int, secret text)")
                 for setting in ("timezone = 'PST8PDT'", "datestyle = 'Postgres, MDY'", "lc_messages = 'C'"):
                     administrator.execute(f"ALTER DATABASE {name} SET {setting}")
         self._direct_dsn, self._proxy_dsn = direct_dsn, proxy_dsn
@@ -248,6 +250,12 @@ def main(folder: str, direct_dsn: str, proxy_dsn: str, *only: str) -> None:
                 f"{kind:7} {total.passed[kind]} of {comparable} pass ({share:.2f} %)"
                 f", {total.not_comparable[kind]} not comparable"
             )
+    passed, asked, apart = total.passed.total(), total.asked.total(), total.not_comparable.total()
+    print(
+        f"all     {100 * passed / (asked - apart):.2f} % of {asked - apart} pass"
+        f"; {100 * passed / asked:.2f} % of {asked}"
+    )
+    print(f"        if the {apart} that are not comparable count as refused")
     for cause, found in sorted(total.refused.items(), key=lambda item: -len(item[1])):
         print(f"\n{len(found):5} {cause}")
         for sql in found:
