@@ -44,7 +44,9 @@ class SimpleProtocol:
 
     def on_query(self, frame: Frame) -> None:
         state = self._state
-        if state.pending.declares_cursor:  # what a FETCH brings is known when the DECLARE before it has been answered
+        # What a FETCH brings is known when the DECLARE before it has been answered; and behind messages without a Sync
+        # the server skips the Query if one of them fails.
+        if state.pending.declares_cursor or (state.has_open_batch and len(state.pending) > 0):
             state.wait_for_answers(frame)
             return
         sql = query.Query.decode(frame.body).query

@@ -158,3 +158,16 @@ def test_rows_of_statements_never_described_are_as_direct(place: Place, formats:
             values = tuple(str(value).encode() for value in asked.parameters)
             messages = (Parse("", asked.sql), Bind("", "", TEXT, values, formats), Execute(""), Sync())
             assert masked.ask(*messages) == seen.ask(*messages), asked.title
+
+
+def test_a_query_behind_a_failure_without_sync_is_skipped(place: Place) -> None:
+    """The server skips all messages up to Sync, so there is one ReadyForQuery for both."""
+    fails: list[trace.Message] = [Parse("", "SELECT 1 / (id - 3) FROM users"), Bind("", ""), Execute("")]
+    said = []
+    for dsn in (place.masked, place.seen):
+        with connected(dsn) as client:
+            client.send([*fails, Query("SELECT name FROM users"), Sync()])
+            heard = client.hear("ReadyForQuery")
+            client.send([Query("SELECT 2")])
+            said.append([*heard, *client.hear("ReadyForQuery")])
+    assert said[0] == said[1]

@@ -539,8 +539,10 @@ def test_a_query_within_an_open_batch_leaves_its_transaction_open(rules: Rules) 
     transcript.server(*DESCRIBED)
     transcript.server(*CATALOG)
     assert transcript.server(results.BindComplete()) == ["← BindComplete", "→ Execute"]
-    assert transcript.client(query.Query(SQL)) == ["→ Parse", "→ Describe", *ASKED_VERSIONS]
-    transcript.server(results.CommandComplete("SELECT 0"), *DESCRIBED, *VERSIONS)
+    assert transcript.client(query.Query(SQL)) == ["→ Flush"]  # whether the server skips it is not known yet
+    asked = ["← CommandComplete", "→ Parse", "→ Describe", *ASKED_VERSIONS]
+    assert transcript.server(results.CommandComplete("SELECT 0")) == asked
+    transcript.server(*DESCRIBED, *VERSIONS)
     assert transcript.server(results.BindComplete()) == ["← RowDescription", "→ Execute", "→ Flush"]
     assert transcript.server(results.CommandComplete("SELECT 0")) == ["← CommandComplete", "→ Query"]
     assert transcript.server(results.EmptyQueryResponse(), results.ReadyForQuery("T")) == ["← ReadyForQuery T"]
