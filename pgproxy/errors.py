@@ -33,6 +33,10 @@ class NotUnderstood(StatementDenied):
     """The statement, or what it reaches, could not be understood completely; doubt about meaning denies."""
 
 
+class NotAnalysable(StatementDenied):
+    """Nothing is against it but that it cannot be analysed: it may run where the server keeps masked columns away."""
+
+
 class ApprovalRequired(StatementDenied):
     """The statement would be held for a reviewer."""
 
@@ -59,6 +63,12 @@ class UnknownPortal(ProxyError):
     """A portal that was not made in this session."""
 
     sqlstate = "34000"
+
+
+class CleanLoginAway(ProxyError):
+    """The upstream connection of the clean login (role_split) cannot be had or was lost; the session goes on."""
+
+    sqlstate = "08006"
 
 
 class MalformedMessage(ProxyError):

@@ -11,7 +11,17 @@ from typing import Final, Protocol
 from pgproxy.catalog.decoding import merge
 from pgproxy.catalog.model import Catalog
 from pgproxy.catalog.queries import CATALOG_QUERY
-from pgproxy.catalog.rights import PREDEFINED, REACH_QUERY, RIGHTS_QUERY, Reach, Rights, decode, decode_reach
+from pgproxy.catalog.rights import (
+    MAY_WRITE_QUERY,
+    PREDEFINED,
+    REACH_QUERY,
+    RIGHTS_QUERY,
+    RIGHTS_VERSION_QUERY,
+    Reach,
+    Rights,
+    decode,
+    decode_reach,
+)
 
 _EVERYTHING: Final = """
 SELECT
@@ -59,6 +69,17 @@ async def load_rights(connection: Connection, login: str, masked: Collection[tup
     relations, attributes = [oid for oid, _ in columns], [attnum for _, attnum in columns]
     document = await connection.fetchval(RIGHTS_QUERY, login, relations, attributes, list(PREDEFINED))
     return decode(login, str(document))
+
+
+async def load_rights_version(connection: Connection) -> str:
+    """Differs once anything was changed that the rights of any login depend on. It empties the search_path."""
+    await connection.execute("SET jit = off; SET search_path = ''")
+    return repr(tuple(await connection.fetchrow(RIGHTS_VERSION_QUERY) or ()))
+
+
+async def load_may_write(connection: Connection, login: str) -> bool:
+    """Whether a login may change what tables hold."""
+    return bool(await connection.fetchval(MAY_WRITE_QUERY, login))
 
 
 async def load_reach(connection: Connection, login: str, other: str) -> Reach:

@@ -184,6 +184,35 @@ schema. Objects from OID 16384 are not built in.
 """
 
 
+RIGHTS_VERSION_QUERY: Final = """
+SELECT
+  (SELECT sum(hashtextextended(r.tableoid::text || r.ctid::text || r.xmin::text, 0)) FROM (
+    SELECT tableoid, ctid, xmin FROM pg_attribute
+    UNION ALL SELECT tableoid, ctid, xmin FROM pg_auth_members
+    UNION ALL SELECT tableoid, ctid, xmin FROM pg_class
+    UNION ALL SELECT tableoid, ctid, xmin FROM pg_database
+    UNION ALL SELECT tableoid, ctid, xmin FROM pg_inherits
+    UNION ALL SELECT tableoid, ctid, xmin FROM pg_language
+    UNION ALL SELECT tableoid, ctid, xmin FROM pg_namespace
+    UNION ALL SELECT tableoid, ctid, xmin FROM pg_proc
+    UNION ALL SELECT tableoid, ctid, xmin FROM pg_rewrite) AS r),
+  (SELECT sum(hashtextextended(r::text, 0)) FROM pg_roles AS r)
+"""
+"""One row that differs once anything was changed that `RIGHTS_QUERY` or the catalog's columns depend on. The session's
+search_path must be empty."""
+
+MAY_WRITE_QUERY: Final = """
+SELECT EXISTS (
+  SELECT FROM pg_catalog.pg_class AS c
+  WHERE c.oid >= 16384 AND c.relkind IN ('r', 'p', 'v', 'f') AND c.relpersistence <> 't'
+    AND (pg_catalog.has_table_privilege($1::name, c.oid, 'INSERT, UPDATE, DELETE, TRUNCATE')
+      OR pg_catalog.has_any_column_privilege($1::name, c.oid, 'INSERT, UPDATE')))
+  OR EXISTS (SELECT FROM pg_catalog.pg_proc AS p
+    WHERE p.oid >= 16384 AND p.prosecdef AND pg_catalog.has_function_privilege($1::name, p.oid, 'EXECUTE'))
+"""
+"""$1 the login's name: whether it may change what tables hold, also by a function with its owner's rights."""
+
+
 def decode(name: str, document: str) -> Rights:
     """The document is trusted: the server wrote it."""
     answer: dict[str, Any] = json.loads(document)

@@ -16,6 +16,7 @@ import socket
 import ssl
 from typing import TYPE_CHECKING
 
+from pgproxy.config.settings import Credentials
 from pgproxy.errors import (
     DatabaseRefused,
     LoginRefused,
@@ -29,6 +30,7 @@ from pgproxy.login.certificates import check_client_certificate
 from pgproxy.login.directory import Relayed, Scram, Unknown
 from pgproxy.login.identity import Identity
 from pgproxy.login.relay import AnswerUpstream, LoginRelay, TellClient
+from pgproxy.net.clean import CancelKey
 from pgproxy.net.driver import Driver, trace
 from pgproxy.net.link import ConnectionGone, Link
 from pgproxy.net.upstream_login import (
@@ -126,7 +128,8 @@ class Connection:
                 opening = self._opening(message, entry.identity, user)
                 link = await self._connect(opening)
                 session = await self._relay(client, link, user)
-        return await self._begin(client, session, opening, negotiated.has_long_keys)
+        role = entry.upstream if isinstance(entry, Scram) else None
+        return await self._begin(client, session, opening, role, negotiated.has_long_keys)
 
     async def _accept(self) -> Link:
         """A stream; direct TLS begins with a TLS record instead of a length."""
@@ -248,11 +251,29 @@ class Connection:
 
     # Session ---------------------------------------------------------------------------------------------------
 
-    async def _begin(self, client: Link, upstream: UpstreamSession, opening: Opening, has_long_keys: bool) -> Driver:
+    async def _begin(
+        self,
+        client: Link,
+        upstream: UpstreamSession,
+        opening: Opening,
+        upstream_role: Credentials | None,
+        has_long_keys: bool,
+    ) -> Driver:
+        """Args:
+        upstream_role: as whom the proxy logged in; None: the client did, with its own password.
+        """
         proxy = self._proxy
-        session = await proxy.new_session(opening, upstream.parameters, upstream.process_id)
+        clean = proxy.clean_upstream(opening, upstream_role)
+        session = await proxy.new_session(
+            opening, upstream.parameters, upstream.process_id, has_clean=clean is not None
+        )
         length = SECRET_BYTES_3_2 if has_long_keys else SECRET_BYTES_3_0
-        secret = proxy.cancel_keys.issue(upstream.process_id, length, (upstream.process_id, upstream.secret))
+
+        def running() -> CancelKey:
+            key = clean.cancel_key if clean is not None and session.runs_elsewhere else None
+            return key or (upstream.process_id, upstream.secret)
+
+        secret = proxy.cancel_keys.issue(upstream.process_id, length, running)
         out = [authentication.authentication_frame(authentication.OK, b"")]
         out += [asynchronous.ParameterStatus(name, value).encode() for name, value in upstream.parameters.items()]
         if upstream.secret:
@@ -262,10 +283,10 @@ class Connection:
         client.write(b"".join(out))
 
         def cancel_upstream() -> None:
-            proxy.cancel_upstream(upstream.process_id, upstream.secret)
+            proxy.cancel_upstream(*running())
 
         present = proxy.present(opening.identity.database)
-        driver = Driver(self._name, client, upstream.link, session, cancel_upstream, present.fingerprint)
+        driver = Driver(self._name, client, upstream.link, session, cancel_upstream, present.fingerprint, clean)
         driver.done.add_done_callback(lambda _: proxy.session_ended(upstream.process_id, secret))
         log.info(
             "%s begins identity=%s database=%s analysed=%s",

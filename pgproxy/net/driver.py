@@ -1,4 +1,4 @@
-"""Carries one session between its two sockets: bytes in, actions performed in order.
+"""Carries one session between its sockets: bytes in, actions performed in order.
 
 The only place that catches every exception: one connection dies, the process lives.
 """
@@ -12,10 +12,11 @@ from collections.abc import Callable, Coroutine, Sequence
 from typing import assert_never
 
 from pgproxy.catalog.versions import Objects
+from pgproxy.net.clean import CleanUpstream
 from pgproxy.net.link import Link
 from pgproxy.session import actions as act
 from pgproxy.session.replies import error_response
-from pgproxy.session.session import Session
+from pgproxy.session.session import CleanEvent, Session
 
 log = logging.getLogger("pgproxy.session")
 
@@ -26,6 +27,7 @@ class Driver:
     Args:
         cancel_upstream: called if the connection ends while a statement runs, and when it has to end soon.
         ask_present: answers `AskPresent`.
+        clean: the session's second connection upstream; None: no statement runs there.
     """
 
     def __init__(
@@ -36,6 +38,7 @@ class Driver:
         session: Session,
         cancel_upstream: Callable[[], None],
         ask_present: Callable[[Objects], Coroutine[None, None, str | None]],
+        clean: CleanUpstream | None = None,
     ) -> None:
         self._name = name
         self._client = client
@@ -43,11 +46,12 @@ class Driver:
         self.session = session
         self._cancel_upstream = cancel_upstream
         self._ask_present = ask_present
+        self._clean = clean
         self._asking: asyncio.Task[None] | None = None
         self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     def start(self) -> None:
-        """Take both sockets over; `done` is resolved when the connection is over."""
+        """Take client and upstream over; `done` is resolved when the connection is over."""
         rest_upstream = self._upstream.hand_over(self._from_upstream, self._upstream_lost, self._client_waits)
         rest_client = self._client.hand_over(self._from_client, self._client_lost, self._upstream_waits)
         if rest_upstream:
@@ -75,6 +79,8 @@ class Driver:
         self._finish()
         self._client.abort()
         self._upstream.abort()
+        if self._clean is not None:
+            self._clean.abort()
 
     # Events ----------------------------------------------------------------------------------------------------
 
@@ -93,6 +99,8 @@ class Driver:
     def _upstream_waits(self, is_full: bool) -> None:
         """The client reads more slowly than the server sends."""
         (self._upstream.pause if is_full else self._upstream.resume)("client is slow")
+        if self._clean is not None:
+            self._clean.waits_for_client(is_full)
 
     def _client_waits(self, is_full: bool) -> None:
         (self._client.pause if is_full else self._client.resume)("upstream is slow")
@@ -121,6 +129,12 @@ class Driver:
                     self._client.resume("pipeline is full")
                 case act.AskPresent(objects):
                     self._asking = asyncio.get_running_loop().create_task(self._answer_present(objects))
+                case act.OpenClean():
+                    self._asking = asyncio.get_running_loop().create_task(self._open_clean())
+                case act.SendClean(data):
+                    self._require_clean().write(data)
+                case act.CloseClean():
+                    self._require_clean().abort()
                 case act.Log(event, fields):
                     log.info("%s %s %s", self._name, event, " ".join(f"{key}={value!r}" for key, value in fields))
                 case act.Close():
@@ -132,15 +146,31 @@ class Driver:
         fingerprint = await self._ask_present(objects)
         self._run(lambda: self.session.present_versions(fingerprint))
 
+    async def _open_clean(self) -> None:
+        event = await self._require_clean().open(self._clean_event, self._clean_waits)
+        self._clean_event(event)
+
+    def _clean_event(self, event: CleanEvent) -> None:
+        self._run(lambda: self.session.clean_event(event))
+
+    def _clean_waits(self, is_full: bool) -> None:
+        (self._client.pause if is_full else self._client.resume)("clean login is slow")
+
+    def _require_clean(self) -> CleanUpstream:
+        assert self._clean is not None, "the session has no clean login"
+        return self._clean
+
     def _finish(self) -> None:
         if self._asking is not None and self._asking is not asyncio.current_task():
             self._asking.cancel()
         if not self.done.done():
             self.done.set_result(None)
-            if self.session.is_busy and not self._upstream.is_lost:
+            if self.session.is_busy and (self.session.runs_elsewhere or not self._upstream.is_lost):
                 self._cancel_upstream()
         self._client.close()
         self._upstream.close()
+        if self._clean is not None:
+            self._clean.close()
 
 
 def trace(error: BaseException) -> str:

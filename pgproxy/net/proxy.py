@@ -9,11 +9,11 @@ import logging
 import socket
 import time
 from collections import Counter
-from collections.abc import Coroutine, Iterable, Iterator, Mapping
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping
 from typing import Any
 
 from pgproxy.catalog.model import Catalog
-from pgproxy.config.settings import Address, Settings
+from pgproxy.config.settings import Address, Credentials, Settings
 from pgproxy.errors import ProxyError, UpstreamUnreachable
 from pgproxy.login.cancel_keys import CancelKeys
 from pgproxy.login.certificates import certificate_hash
@@ -21,6 +21,8 @@ from pgproxy.login.directory import Directory, login_secret
 from pgproxy.login.identity import Identity
 from pgproxy.login.verifiers import KeyCache
 from pgproxy.masking.keys import MaskingKeys
+from pgproxy.net.clean import CancelKey, CleanUpstream
+from pgproxy.net.clean_proof import CleanProof
 from pgproxy.net.connection import Connection
 from pgproxy.net.driver import Driver
 from pgproxy.net.present import PresentCatalog
@@ -32,7 +34,7 @@ from pgproxy.policy.rules import Rules
 from pgproxy.session.analysed import AnalysedSession
 from pgproxy.session.context import SessionContext
 from pgproxy.session.memory import AnalysisMemory
-from pgproxy.session.opening import Opening
+from pgproxy.session.opening import Opening, clean_parameters
 from pgproxy.session.session import Session
 from pgproxy.session.transparent import TransparentSession
 
@@ -80,7 +82,8 @@ class Proxy:
             server_secret=login_secret(settings.masking_key),
         )
         self.connector = UpstreamConnector(settings.upstream)
-        self.cancel_keys: CancelKeys[tuple[int, bytes]] = CancelKeys()
+        self.cancel_keys: CancelKeys[Callable[[], CancelKey]] = CancelKeys()
+        """With what says which server process runs for a session now."""
         self.senders: dict[int, Identity] = {}
         """Server process → identity, of the analysed sessions."""
         self.is_draining = False
@@ -91,6 +94,7 @@ class Proxy:
         self._catalogs: dict[str, Catalog] = {}
         self._memories: dict[str, AnalysisMemory] = {}
         self._presents: dict[str, PresentCatalog] = {}
+        self._proofs: dict[str, CleanProof] = {}
         self._catalog_lock = asyncio.Lock()
         self._drivers: set[Driver] = set()
         self._all_gone = asyncio.Event()
@@ -146,7 +150,9 @@ class Proxy:
 
     # Sessions --------------------------------------------------------------------------------------------------
 
-    async def new_session(self, opening: Opening, parameters: Mapping[str, str], process_id: int) -> Session:
+    async def new_session(
+        self, opening: Opening, parameters: Mapping[str, str], process_id: int, *, has_clean: bool = False
+    ) -> Session:
         """The session of a login that succeeded. Raises UpstreamUnreachable: the catalog cannot be read."""
         if opening.is_transparent:
             return TransparentSession(opening.identity, self.rules.current)
@@ -164,6 +170,7 @@ class Proxy:
                 self.stored.probes,
                 time.time,
                 self._memories.setdefault(opening.identity.database, AnalysisMemory()),
+                has_clean,
                 process_id,
                 self.senders,
             )
@@ -173,6 +180,24 @@ class Proxy:
         """Forget the session of this server process; `secret`: of its cancel key."""
         self.cancel_keys.forget(process_id, secret)
         self.senders.pop(process_id, None)
+
+    def clean_upstream(self, opening: Opening, role: Credentials | None) -> CleanUpstream | None:
+        """A session's way to the clean login. Who works with another login than the proxy's own has none: the clean
+        one could read more."""
+        upstream = self.settings.upstream
+        if upstream.clean is None or opening.is_transparent or role != upstream.credentials:
+            return None
+        database = opening.identity.database
+        if database not in self._proofs:
+            self._proofs[database] = CleanProof(upstream, upstream.clean, database, self.stored.pins(database))
+        proof = self._proofs[database]
+        return CleanUpstream(
+            self.connector,
+            upstream.clean,
+            self.keys,
+            clean_parameters(opening),
+            lambda: proof.find(self.rules.current()),
+        )
 
     async def catalog(self, database: str) -> Catalog:
         """Built-in objects of a database, read once; what users made is read in each statement's own transaction."""
@@ -197,7 +222,7 @@ class Proxy:
         """Cancel what the session with this key runs; an unknown key does nothing."""
         found = self.cancel_keys.find(process_id, secret)
         if found is not None:
-            await self.connector.cancel(*found)
+            await self.connector.cancel(*found())
 
     def cancel_upstream(self, process_id: int, secret: bytes) -> None:
         """The same by the server's own key, and without waiting; a drain waits for it."""
@@ -268,5 +293,7 @@ class Proxy:
             self._socket.close()
         for present in self._presents.values():
             present.close()
+        for proof in self._proofs.values():
+            proof.close()
         for task in tuple(self._tasks):
             task.cancel()

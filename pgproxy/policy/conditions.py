@@ -10,10 +10,10 @@ from pgproxy.policy.carrying import WHOLE_ROW
 from pgproxy.policy.matching import Masked, column_named
 from pgproxy.policy.names import ColumnPattern, TablePattern
 from pgproxy.policy.rules import Conditions
-from pgproxy.statements.model import ColumnId, Facts, Lineage
+from pgproxy.statements.model import ColumnId, Facts, Lineage, StatementClass
 
-TableName = tuple[str | None, str]
-"""(schema, table); the schema is None where only the text is known, and it does not say."""
+TableName = tuple[str | None, str | None]
+"""(schema, table); the schema is None where only the text is known, and it does not say. No table: it may be any."""
 ColumnName = tuple[str | None, str | None, str | None]
 """(schema, table, column); None where it is not known: it may be any."""
 
@@ -71,6 +71,18 @@ class Touched:
             facts.has_where,
             touches_masked=has_masks and bool(tables),
             estimated_rows=None if tables else 0.0,
+        )
+
+    @classmethod
+    def unseen(cls, classes: Iterable[StatementClass]) -> Touched:
+        """By code that nobody reads: anything of these classes. Masked columns are not in its reach."""
+        return cls(
+            frozenset(map(str, classes)),
+            frozenset({(None, None)}),
+            frozenset({(None, None, None)}),
+            has_where=False,
+            touches_masked=False,
+            estimated_rows=None,
         )
 
 

@@ -7,6 +7,7 @@ Deny beats hold beats allow. Doubt about meaning was raised before, or is raised
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from pgproxy.catalog.model import Catalog
 from pgproxy.login.identity import Identity
@@ -22,7 +23,22 @@ from pgproxy.policy.predicates import deletion_denials, effect_denials, use_deni
 from pgproxy.policy.rules import Approval, Denial, Rules
 from pgproxy.policy.subject import Subject, subject_of
 from pgproxy.policy.tokens import Token, tokens_of
-from pgproxy.statements.model import Facts, Form, Handling, Lineage, RawStatement, Source
+from pgproxy.statements.model import Facts, Form, Handling, Lineage, RawStatement, Source, StatementClass
+
+RUNS_ELSEWHERE = Reason(
+    "role_split", "cannot be analysed: runs on the clean login, to which the server opens no masked column"
+)
+
+_CODE_READS = (
+    StatementClass.SELECT,
+    StatementClass.CALL,
+    StatementClass.DO,
+    StatementClass.EXPLAIN,
+    StatementClass.CURSOR,
+    StatementClass.SET,
+    StatementClass.LISTEN,
+)
+"""What code can do with the rights of a login that may change nothing."""
 
 _NO_PINS: Pins = {}
 _NOTHING_TEMPORARY: Temporary = {}
@@ -55,16 +71,18 @@ def decide(
     carrying = Carrying(masked, lineage.materialized)
     judged = [judge(output, carrying, rules.defaults, catalog) for output in lineage.outputs]
 
+    touches_masked = _touches_masked(lineage, carrying)
     touched = Touched.by_lineage(
         facts,
         lineage,
         masked,
-        touches_masked=_touches_masked(lineage, carrying),
+        touches_masked=touches_masked,
         estimated_rows=estimated_rows,
     )
     denials = list(_matching(subject.denials, touched, "denied by rule"))
     holds = list(_matching(subject.approvals, touched, "held by rule"))
     tokens: tuple[Token, ...] = ()
+    is_only_opaque = False
     if subject.masks:
         tokens, against_tokens = tokens_of(lineage, carrying)
         denials += _view_denials(lineage, masked)
@@ -76,6 +94,7 @@ def decide(
         denials += [r for oid in sorted(lineage.deleted_relations) for r in deletion_denials(oid, carrying)]
         denials += [reason for effect in lineage.effects for reason in effect_denials(effect, carrying, rules.defaults)]
         denials += against_tokens
+        is_only_opaque = not (denials or holds or touches_masked) and _is_opaque(lineage, rules)
         denials += _function_denials(lineage)
         if facts.landing is not None:
             denials += landing_denials(facts.landing, lineage, masked)
@@ -94,6 +113,7 @@ def decide(
         compared=comparisons(lineage, carrying) if subject.masks else (),
         rows=counted_rows(lineage, carrying) if subject.masks else (),
         tokens=tokens,
+        is_only_opaque=is_only_opaque,
     )
 
 
@@ -116,6 +136,8 @@ def decide_utility(raw: RawStatement, facts: Facts, identity: Identity, rules: R
     touched = Touched.by_text(facts, has_masks=bool(subject.masks))
     denials = list(_matching(subject.denials, touched, "denied by rule"))
     holds = list(_matching(subject.approvals, touched, "held by rule"))
+    is_code = raw.statement_class in (StatementClass.DO, StatementClass.CALL)
+    is_only_opaque = bool(subject.masks) and raw.handling is Handling.REFUSE and is_code and not (denials or holds)
     if subject.masks and raw.handling is Handling.REFUSE:
         denials.append(Reason(f"builtin.{raw.statement_class}", raw.refusal, hint=raw.hint))
     return _decision(
@@ -124,7 +146,26 @@ def decide_utility(raw: RawStatement, facts: Facts, identity: Identity, rules: R
         observed=list(_observed(subject, touched)),
         tables=tuple(sorted(set(facts.tables))),
         redacts_errors=bool(subject.masks and facts.tables),
+        is_only_opaque=is_only_opaque,
     )
+
+
+def decide_elsewhere(facts: Facts, identity: Identity, rules: Rules, *, may_write: bool) -> Decision:
+    """Decide a statement that is only opaque, for the clean login of role_split: there the server keeps masked columns
+    away, but what the rules say of tables and of other columns it does not know. So a rule counts that may be about
+    anything such code can do.
+
+    Args:
+        may_write: the clean login may change stored data.
+    """
+    subject = subject_of(identity, rules)
+    touched = Touched.unseen([*StatementClass] if may_write else [facts.statement_class, *facts.classes, *_CODE_READS])
+    denials = [*_matching(subject.denials, touched, "denied for code that cannot be analysed by rule")]
+    holds = [*_matching(subject.approvals, touched, "held for code that cannot be analysed by rule")]
+    decision = _decision(denials, holds, observed=[*_observed(subject, touched)], redacts_errors=False)
+    if decision.action is Action.ALLOW:
+        return replace(decision, reasons=(RUNS_ELSEWHERE,))
+    return decision
 
 
 def _decision(
@@ -139,6 +180,7 @@ def _decision(
     compared: tuple[Comparison, ...] = (),
     rows: tuple[Comparison, ...] = (),
     tokens: tuple[Token, ...] = (),
+    is_only_opaque: bool = False,
 ) -> Decision:
     """The strictest answer, with the reasons for it alone."""
     if denials:
@@ -156,6 +198,7 @@ def _decision(
         comparisons=compared,
         counted_rows=rows,
         tokens=tokens,
+        is_only_opaque=is_only_opaque,
         observed=tuple(dict.fromkeys(observed)),
     )
 
@@ -240,6 +283,11 @@ def _opaque(lineage: Lineage) -> Iterator[Reason]:
             f"not provably safe: {what} cannot be analysed",
             hint="Leave it out, or write what it does as plain SQL.",
         )
+
+
+def _is_opaque(lineage: Lineage, rules: Rules) -> bool:
+    """Something cannot be analysed, and no reviewer shall look at it."""
+    return rules.defaults.opaque == "deny" and bool(lineage.opaque or lineage.denied_functions)
 
 
 def _redacts_errors(lineage: Lineage, masked: Masked) -> bool:

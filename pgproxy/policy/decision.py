@@ -46,6 +46,9 @@ class Decision:
     """COPY FROM: the masked columns for which each row of its data is a probe."""
     tokens: tuple[Token, ...] = ()
     """Literals and parameters that are turned back into real values before they go upstream."""
+    is_only_opaque: bool = False
+    """Not allowed, and nothing is against it but that it cannot be analysed; it reaches no masked column that is known.
+    The clean login of role_split may run it (`decide_elsewhere`)."""
     observed: tuple[Reason, ...] = ()
     """What rules with `enforce: observe` would have done."""
 

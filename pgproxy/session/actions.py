@@ -38,6 +38,26 @@ class AskPresent:
 
 
 @dataclass(frozen=True, slots=True)
+class OpenClean:
+    """Prove that the clean login is one under the rules of now, and have its connection open.
+
+    The answer is the event `CleanReady` or `CleanRefused`.
+    """
+
+
+@dataclass(frozen=True, slots=True)
+class SendClean:
+    """As `SendUpstream`, on the connection of the clean login."""
+
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class CloseClean:
+    """The connection of the clean login is of no use any more; nothing more of it counts."""
+
+
+@dataclass(frozen=True, slots=True)
 class Log:
     """A fact for the operator, without values. `fields` go into the log line as key=value."""
 
@@ -47,7 +67,18 @@ class Log:
 
 @dataclass(frozen=True, slots=True)
 class Close:
-    """Send what is under way to the client, then close both legs."""
+    """Send what is under way to the client, then close all legs."""
 
 
-Action = SendUpstream | SendClient | PauseClient | ResumeClient | AskPresent | Log | Close
+Action = (
+    SendUpstream
+    | SendClient
+    | PauseClient
+    | ResumeClient
+    | AskPresent
+    | OpenClean
+    | SendClean
+    | CloseClean
+    | Log
+    | Close
+)

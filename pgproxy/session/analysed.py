@@ -11,7 +11,7 @@ How a statement goes (requests in between are the proxy's own, their replies are
 Here: events to messages, messages to the part that knows them, and the session's end. The parts, all on one
 `SessionState`: `extended`, `simple`, `function_calls` (the client's messages), `analysis` (to a decision), `binding`,
 `inside` (what holds or names another statement), `execution` (to results), `copying`, `refusing`, `answers` (the
-server's messages).
+server's messages); `elsewhere` (the clean login's connection).
 """
 
 from __future__ import annotations
@@ -25,12 +25,14 @@ from pgproxy.session.answers import Answers
 from pgproxy.session.binding import Binding
 from pgproxy.session.context import SessionContext
 from pgproxy.session.copying import Copying
+from pgproxy.session.elsewhere import ElsewhereRuns
 from pgproxy.session.execution import Execution
 from pgproxy.session.extended import ExtendedProtocol
 from pgproxy.session.function_calls import FunctionCalls
 from pgproxy.session.inside import Inside
 from pgproxy.session.phases import Phase
 from pgproxy.session.replies import error_response
+from pgproxy.session.session import CleanEvent
 from pgproxy.session.simple import SimpleProtocol
 from pgproxy.session.state import SessionState
 from pgproxy.wire import framing
@@ -50,8 +52,9 @@ class AnalysedSession:
         binding = Binding(state, analysis)
         inside = Inside(state, analysis, binding)
         execution = Execution(state, inside)
-        extended = ExtendedProtocol(state, analysis, binding, inside, execution)
-        simple = SimpleProtocol(state, analysis, binding, inside, execution)
+        elsewhere = self._elsewhere = ElsewhereRuns(state)
+        extended = ExtendedProtocol(state, analysis, binding, inside, execution, elsewhere)
+        simple = SimpleProtocol(state, analysis, binding, inside, execution, elsewhere)
         self._copying = Copying(state)
         self._answers = Answers(state, self._copying, execution)
         self._handlers: dict[bytes, Callable[[framing.Frame], None]] = {
@@ -77,7 +80,11 @@ class AnalysedSession:
     @property
     def is_busy(self) -> bool:
         """A statement of the client is under way upstream."""
-        return self._state.is_busy
+        return self._state.is_busy or self.phase is Phase.ELSEWHERE
+
+    @property
+    def runs_elsewhere(self) -> bool:
+        return self._elsewhere.runs
 
     # Events ----------------------------------------------------------------------------------------------------
 
@@ -121,6 +128,16 @@ class AnalysedSession:
                 self._fail(error)
         return self._state.take_actions()
 
+    def clean_event(self, event: CleanEvent) -> Sequence[Action]:
+        if self.phase is not Phase.CLOSED:
+            try:
+                self._elsewhere.on_event(event)
+                self._pump()
+                self._end_if_drained()
+            except ProxyError as error:
+                self._fail(error)
+        return self._state.take_actions()
+
     def upstream_gone(self) -> Sequence[Action]:
         """The server closed its side."""
         if self._said_goodbye:
@@ -150,6 +167,9 @@ class AnalysedSession:
         state = self._state
         while state.inbox and self._takes_messages:
             frame = state.inbox.take()
+            if self.phase is Phase.ELSEWHERE and frame.tag != b"X":
+                self._elsewhere.on_client(frame)
+                continue
             if state.copies_in and frame.tag != b"X":
                 self._copying.on_client(frame)
                 continue
@@ -170,6 +190,8 @@ class AnalysedSession:
         state = self._state
         if self._said_goodbye:
             return False
+        if self.phase is Phase.ELSEWHERE:
+            return self._elsewhere.takes_messages
         return self.phase in (Phase.READY, Phase.DISCARDING) or state.copies_in or state.waits_for_answers
 
     def _on_terminate(self, frame: framing.Frame) -> None:

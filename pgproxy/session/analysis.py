@@ -13,7 +13,7 @@ from dataclasses import replace
 from pgproxy.catalog.decoding import read_document
 from pgproxy.catalog.model import Catalog, Function
 from pgproxy.catalog.versions import Objects, Snapshot, fingerprint
-from pgproxy.errors import ChangedMeanwhile, NotUnderstood, ProxyError
+from pgproxy.errors import ChangedMeanwhile, NotAnalysable, NotUnderstood, ProxyError
 from pgproxy.session.actions import Log
 from pgproxy.session.admission import admit_by_text, has_masks
 from pgproxy.session.memory import Asked
@@ -54,16 +54,18 @@ class Analysis:
         parse: bytes,
         resume: Callable[[Verdict], None],
         tokens: OfTokens = OfTokens.TURN_BACK,
+        divert: Callable[[NotAnalysable], None] | None = None,
     ) -> Gate:
         """Send Parse and Describe; `resume` is called with the verdict once the statement is allowed.
 
         Args:
             name: what `parse` prepares the statement as.
             tokens: what becomes of those among its constants.
+            divert: called instead, where only the clean login may run it.
         """
         state = self._state
         state.enter(Phase.ANALYSING)
-        gate = state.gate = Gate(raw, name, resume, tokens)
+        gate = state.gate = Gate(raw, name, resume, tokens, divert)
         is_slice = state.script is not None or name == CHECK_STATEMENT  # of the client's text; else it is the whole
         offset = None if raw.is_made else raw.character_offset if is_slice else 0
 
@@ -273,6 +275,14 @@ class Analysis:
                 if understanding.row is not None:
                     check_origins(decision, understanding.row, understanding, context.identity, rules, pins)
                 is_bound = needs_constants(understanding, context.identity, rules, pins)
+            except NotAnalysable as error:
+                if gate.divert is None:
+                    refuse_parsed(state, gate.name, error)
+                else:
+                    state.gate = None
+                    state.close_silently(gate.name)
+                    gate.divert(error)
+                return
             except ProxyError as error:
                 refuse_parsed(state, gate.name, error)
                 return

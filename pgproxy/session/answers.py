@@ -210,6 +210,8 @@ class Answers:
             state.large_objects.transaction_ended()
             state.redacting = state.pending.redacts
         state.level.transaction(status)
-        state.send_client(run.data)
+        state.is_outside_transaction = status == "I"
+        if not head.hides_ready:
+            state.send_client(run.data)
         if head.then is not None:
             head.then()

@@ -34,6 +34,8 @@ class SessionContext:
     """Seconds since 1970."""
     memory: AnalysisMemory = field(default_factory=AnalysisMemory)
     """What all sessions of the database share."""
+    has_clean_login: bool = False
+    """What cannot be analysed may run on the clean login of role_split."""
     process_id: int = 0
     """Of the server process of this session."""
     senders: Mapping[int, Identity] = field(default_factory=dict)

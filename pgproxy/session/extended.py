@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from pgproxy.errors import ProxyError
+from pgproxy.errors import NotAnalysable, ProxyError
 from pgproxy.session.admission import admit, check_name, has_masks
 from pgproxy.session.analysis import Analysis
 from pgproxy.session.binding import Binding
+from pgproxy.session.elsewhere import ElsewhereRuns, Run
 from pgproxy.session.execution import Execution
 from pgproxy.session.inside import Inside
+from pgproxy.session.names import Elsewhere
 from pgproxy.session.pending import Pending, Request
 from pgproxy.session.phases import Phase
 from pgproxy.session.prepared import Portal, Prepared, Verdict
 from pgproxy.session.refusing import forward_bad_parse, refuse
 from pgproxy.session.state import SessionState
+from pgproxy.statements.facts import read_facts
 from pgproxy.statements.grammar import SyntaxProblem, split
 from pgproxy.wire import query, results
 from pgproxy.wire.framing import Frame
@@ -24,17 +27,25 @@ class ExtendedProtocol:
     """One method a message; each either asks the server or refuses."""
 
     def __init__(
-        self, state: SessionState, analysis: Analysis, binding: Binding, inside: Inside, execution: Execution
+        self,
+        state: SessionState,
+        analysis: Analysis,
+        binding: Binding,
+        inside: Inside,
+        execution: Execution,
+        elsewhere: ElsewhereRuns,
     ) -> None:
         self._state = state
         self._analysis = analysis
         self._binding = binding
         self._inside = inside
         self._execution = execution
+        self._elsewhere = elsewhere
 
     def on_parse(self, frame: Frame) -> None:
         state, message = self._state, query.Parse.decode(frame.body)
         name = message.statement_name
+        is_first, state.has_begun_batch = not state.has_begun_batch, True
         if not name:
             state.names.close_statement("")  # the server drops it first, whatever becomes of the new one
         try:
@@ -54,18 +65,53 @@ class ExtendedProtocol:
             return
         try:
             admitted = admit(raws[0], state.context)
+        except NotAnalysable as error:
+            self._run_elsewhere(Elsewhere(read_facts(raws[0]), error), frame, is_first, name)
+            return
         except ProxyError as error:
             refuse(state, error)
             return
         raw = admitted.raw
         if admitted.is_analysed:
-            self._analysis.analyse(raw, name, frame.data, lambda verdict: self._parsed(Prepared(name, verdict)))
+
+            def divert(error: NotAnalysable) -> None:
+                self._run_elsewhere(Elsewhere(read_facts(raw), error), frame, is_first, name, is_decided=True)
+
+            self._analysis.analyse(
+                raw, name, frame.data, lambda verdict: self._parsed(Prepared(name, verdict)), divert=divert
+            )
             return
         sent = frame.data
         if admitted.sql != raw.text:
             sent = query.Parse(name, admitted.sql, message.parameter_type_oids).encode()
         verdict = replace(admitted.verdict(state.context.rules().version), parameter_types=message.parameter_type_oids)
         self._prepare(Prepared(name, verdict), sent)
+
+    def _run_elsewhere(
+        self, statement: Elsewhere, frame: Frame, is_first: bool, parses: str | None = None, *, is_decided: bool = False
+    ) -> None:
+        """The batch that this message begins goes to the clean login.
+
+        Args:
+            is_decided: all that came before was answered.
+        """
+        state = self._state
+        if is_first and state.is_busy and not is_decided:
+            state.has_begun_batch = False
+            state.wait_for_answers(frame)
+        elif is_first and self._elsewhere.may_begin:
+            self._elsewhere.begin(Run(statement, frame.data, is_query=False, parses=parses))
+        else:
+            refuse(state, self._elsewhere.refusal(statement.error))
+
+    def _is_for_elsewhere(self, name: str, frame: Frame) -> bool:
+        """A message about a prepared statement that the clean login's connection has; it is seen to."""
+        state = self._state
+        is_first, state.has_begun_batch = not state.has_begun_batch, True
+        statement = state.names.elsewhere(name)
+        if statement is not None:
+            self._run_elsewhere(statement, frame, is_first)
+        return statement is not None
 
     def _prepare(self, prepared: Prepared, parse: bytes) -> None:
         """A statement without a tree: its name counts when the server says ParseComplete."""
@@ -83,6 +129,8 @@ class ExtendedProtocol:
         try:
             check_name(message.portal)
             check_name(message.statement)
+            if self._is_for_elsewhere(message.statement, frame):
+                return
             prepared = state.names.statement(message.statement)
             prepared.verdict = state.current(prepared.verdict)
         except ProxyError as error:
@@ -104,6 +152,8 @@ class ExtendedProtocol:
         try:
             check_name(message.name)
             if message.kind == "S":
+                if self._is_for_elsewhere(message.name, frame):
+                    return
                 prepared = state.names.statement(message.name)
                 described = Pending(Request.DESCRIBE_STATEMENT, prepared=prepared, verdict=prepared.verdict)
             elif state.names.has_portal(message.name) or has_masks(state.context):
@@ -143,6 +193,7 @@ class ExtendedProtocol:
 
     def on_close(self, frame: Frame) -> None:
         state, message = self._state, query.Close.decode(frame.body)
+        state.has_begun_batch = True
         try:
             check_name(message.name)
         except ProxyError as error:

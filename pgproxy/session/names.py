@@ -6,9 +6,20 @@ cursors share one name space, as they do in the server. PREPARE's names are the 
 
 from __future__ import annotations
 
-from pgproxy.errors import UnknownPortal, UnknownStatement
+from dataclasses import dataclass
+
+from pgproxy.errors import ProxyError, UnknownPortal, UnknownStatement
 from pgproxy.session.prepared import Cursor, Portal, Prepared, Verdict
-from pgproxy.statements.model import Handling, RawStatement
+from pgproxy.statements.model import Facts, Handling, RawStatement
+
+
+@dataclass(frozen=True, slots=True)
+class Elsewhere:
+    """A statement for the clean login."""
+
+    facts: Facts
+    error: ProxyError
+    """Why it does not run on this side."""
 
 
 class Names:
@@ -18,6 +29,8 @@ class Names:
         self._statements: dict[str, Prepared] = {}
         self._portals: dict[str, Portal] = {}
         self._cursors: dict[str, Cursor] = {}
+        self._elsewhere: dict[str, Elsewhere] = {}
+        """Prepared statements that the clean login's connection has. No name is on both sides."""
 
     def statement(self, name: str) -> Prepared:
         """Raises UnknownStatement: nothing is bound that was not decided, whatever the server has under the name."""
@@ -54,6 +67,19 @@ class Names:
 
     def prepared(self, prepared: Prepared) -> None:
         self._statements[prepared.name] = prepared
+        self._elsewhere.pop(prepared.name, None)
+
+    def elsewhere(self, name: str) -> Elsewhere | None:
+        """A prepared statement on the clean login."""
+        return self._elsewhere.get(name)
+
+    def parsed_elsewhere(self, name: str, statement: Elsewhere) -> None:
+        self._statements.pop(name, None)
+        self._elsewhere[name] = statement
+
+    def forget_elsewhere(self) -> None:
+        """That connection is gone."""
+        self._elsewhere.clear()
 
     def bound(self, portal: Portal) -> None:
         self._portals[portal.name] = portal
@@ -68,6 +94,7 @@ class Names:
 
     def close_statement(self, name: str) -> None:
         self._statements.pop(name, None)
+        self._elsewhere.pop(name, None)
 
     def close_portal(self, name: str) -> None:
         self._portals.pop(name, None)
@@ -75,9 +102,10 @@ class Names:
     def executed(self, raw: RawStatement) -> None:
         """DEALLOCATE and DISCARD take names away."""
         if raw.forgets is not None:
-            self._statements.pop(raw.forgets, None)
+            self.close_statement(raw.forgets)
         elif raw.forgets_statements:
             self._statements.clear()
+            self._elsewhere.clear()
 
     def transaction_ended(self) -> None:
         self._portals.clear()
@@ -85,5 +113,5 @@ class Names:
 
     def close_unnamed(self) -> None:
         """A simple Query: the server drops the unnamed statement and the unnamed portal."""
-        self._statements.pop("", None)
+        self.close_statement("")
         self._portals.pop("", None)

@@ -81,6 +81,10 @@ class KeptLevel:
                 self._level = self._before
             self._before, self._has_failed, self._is_local = None, False, False
 
+    @property
+    def now(self) -> str:
+        return self._level
+
     def shows(self, severity: str) -> bool:
         """Whether a notice of this (non-localized) severity reaches the client."""
         if severity == "INFO":

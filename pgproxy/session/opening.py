@@ -47,6 +47,16 @@ class Opening:
     client_min_messages: str = "notice"
 
 
+def clean_parameters(opening: Opening) -> Mapping[str, str]:
+    """What the session's connection of the clean login begins with, but for whose it is."""
+    chosen = {
+        name: value
+        for name, value in opening.parameters.items()
+        if name not in ANALYSIS_SETTINGS and name not in ("user", LEVEL_SETTING)
+    }
+    return {**chosen, "client_encoding": ANALYSIS_SETTINGS["client_encoding"]}
+
+
 def is_for_analysis(name: str) -> bool:
     """A setting that no analysed session may change, masked columns or not.
 

@@ -64,6 +64,8 @@ class Pending:
     plan: MaskPlan | None = None
     error: ProxyError | None = None
     """REFUSAL, or the proxy's own request: what the client is told when the server refuses it."""
+    hides_ready: bool = False
+    """SYNC of the proxy's own: the client is not told that the server is ready."""
     answer: bytes = b""
     """What ended it, when `then` is called."""
     rows: list[bytes] | None = None

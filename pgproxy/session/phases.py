@@ -21,21 +21,36 @@ class Phase(Enum):
     """Bind is under way: a tree before BindComplete means that the statement changed its meaning."""
     RUNNING = "running"
     """A statement of a simple Query runs; the next one of the string waits for it."""
+    ELSEWHERE = "elsewhere"
+    """A statement that cannot be analysed goes to the clean login; only its own batch goes on."""
     DISCARDING = "discarding"
     """After an error: messages are dropped until Sync, as the server does."""
     CLOSED = "closed"
 
 
 TRANSITIONS: Mapping[Phase, frozenset[Phase]] = {
-    Phase.READY: frozenset({Phase.ANALYSING, Phase.BINDING, Phase.RUNNING, Phase.DISCARDING, Phase.CLOSED}),
+    Phase.READY: frozenset(
+        {Phase.ANALYSING, Phase.BINDING, Phase.RUNNING, Phase.ELSEWHERE, Phase.DISCARDING, Phase.CLOSED}
+    ),
     Phase.ANALYSING: frozenset(
-        {Phase.READING_CATALOG, Phase.READY, Phase.BINDING, Phase.RUNNING, Phase.DISCARDING, Phase.CLOSED}
+        {
+            Phase.READING_CATALOG,
+            Phase.READY,
+            Phase.BINDING,
+            Phase.RUNNING,
+            Phase.ELSEWHERE,
+            Phase.DISCARDING,
+            Phase.CLOSED,
+        }
     ),
     Phase.READING_CATALOG: frozenset(
-        {Phase.ANALYSING, Phase.READY, Phase.BINDING, Phase.RUNNING, Phase.DISCARDING, Phase.CLOSED}
+        {Phase.ANALYSING, Phase.READY, Phase.BINDING, Phase.RUNNING, Phase.ELSEWHERE, Phase.DISCARDING, Phase.CLOSED}
     ),
     Phase.BINDING: frozenset({Phase.ANALYSING, Phase.READY, Phase.RUNNING, Phase.DISCARDING, Phase.CLOSED}),
-    Phase.RUNNING: frozenset({Phase.ANALYSING, Phase.BINDING, Phase.READY, Phase.DISCARDING, Phase.CLOSED}),
+    Phase.RUNNING: frozenset(
+        {Phase.ANALYSING, Phase.BINDING, Phase.READY, Phase.ELSEWHERE, Phase.DISCARDING, Phase.CLOSED}
+    ),
+    Phase.ELSEWHERE: frozenset({Phase.READY, Phase.DISCARDING, Phase.CLOSED}),
     Phase.DISCARDING: frozenset({Phase.READY, Phase.CLOSED}),
     Phase.CLOSED: frozenset(),
 }

@@ -5,7 +5,7 @@ All of it is under names with the reserved prefix, and none of its replies reach
 
 from __future__ import annotations
 
-from collections.abc import Container
+from collections.abc import Container, Sequence
 from dataclasses import dataclass
 
 from pgproxy.catalog.model import Function
@@ -116,9 +116,62 @@ def about_formats() -> list[Question]:
     return _asked(FORMATS_QUERY, ())
 
 
+_CARRIED_SETTINGS = (
+    "TimeZone",
+    "DateStyle",
+    "IntervalStyle",
+    "extra_float_digits",
+    "bytea_output",
+    "client_encoding",
+    "standard_conforming_strings",
+    "row_security",
+    "xmlbinary",
+    "lc_monetary",
+    "lc_numeric",
+    "lc_time",
+    "default_text_search_config",
+    "quote_all_identifiers",
+    "default_transaction_isolation",
+    "default_transaction_read_only",
+    "statement_timeout",
+    "lock_timeout",
+    "application_name",
+)
+
+# As schemas, since "$user" is another one there.
+_SCHEMAS = """(
+SELECT pg_catalog.string_agg(
+    CASE WHEN s.name OPERATOR(pg_catalog.~~) 'pg\\_temp\\_%' THEN 'pg_temp'::pg_catalog.text
+      ELSE pg_catalog.quote_ident(s.name) END,
+    ', '::pg_catalog.text ORDER BY s.place)
+FROM pg_catalog.unnest(pg_catalog.current_schemas(false)::pg_catalog.text[]) WITH ORDINALITY AS s(name, place))"""
+
+_SETTINGS_QUERY = f"SELECT {_SCHEMAS}, " + ", ".join(
+    f"pg_catalog.current_setting('{name}')" for name in _CARRIED_SETTINGS
+)
+
+
 def about_creation_schema() -> list[Question]:
     """Where a relation whose name has no schema will be made, one row; NULL: nowhere."""
     return _asked("SELECT pg_catalog.current_schema()", ())
+
+
+def about_settings() -> list[Question]:
+    """What a statement's meaning and the form of its results depend on, one row for `settings_for`."""
+    return _asked(_SETTINGS_QUERY, ())
+
+
+def settings_for(row: Sequence[bytes | None], level: str) -> tuple[str, tuple[bytes, ...]]:
+    """SQL and arguments that give another session these settings.
+
+    Args:
+        row: the answer to `about_settings`.
+        level: client_min_messages there.
+    """
+    names = ("search_path", *_CARRIED_SETTINGS, "client_min_messages")
+    values = (*(value or b"" for value in row), level.encode())
+    calls = (f"pg_catalog.set_config('{name}', ${at}, false)" for at, name in enumerate(names, 1))
+    return "SELECT " + ", ".join(calls), values
 
 
 def about_temporary_relation(name: str) -> list[Question]:

@@ -8,21 +8,25 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Sequence
+from functools import partial
 
-from pgproxy.errors import ProxyError
+from pgproxy.errors import NotAnalysable, ProxyError
 from pgproxy.session.admission import Admitted, admit
 from pgproxy.session.analysis import Analysis
 from pgproxy.session.binding import Binding
 from pgproxy.session.copyout import CopyOut
+from pgproxy.session.elsewhere import ElsewhereRuns, Run
 from pgproxy.session.execution import Execution
 from pgproxy.session.inside import Inside
+from pgproxy.session.names import Elsewhere
 from pgproxy.session.pending import Pending, Request
 from pgproxy.session.phases import Phase
 from pgproxy.session.prepared import Portal, Prepared, Verdict
 from pgproxy.session.refusing import forward_bad_parse, refuse_query
 from pgproxy.session.state import SessionState
+from pgproxy.statements.facts import read_facts
 from pgproxy.statements.grammar import SyntaxProblem, split
-from pgproxy.statements.model import Handling
+from pgproxy.statements.model import Handling, RawStatement
 from pgproxy.wire import query
 from pgproxy.wire.framing import Frame
 
@@ -31,13 +35,22 @@ class SimpleProtocol:
     """Runs a Query's statements; `SessionState.script` holds those to come."""
 
     def __init__(
-        self, state: SessionState, analysis: Analysis, binding: Binding, inside: Inside, execution: Execution
+        self,
+        state: SessionState,
+        analysis: Analysis,
+        binding: Binding,
+        inside: Inside,
+        execution: Execution,
+        elsewhere: ElsewhereRuns,
     ) -> None:
         self._state = state
         self._analysis = analysis
         self._binding = binding
         self._inside = inside
         self._execution = execution
+        self._elsewhere = elsewhere
+        self._alone: Frame | None = None
+        """The Query that is run statement by statement, if it has only one."""
         self._keeps_block = False
         """The Query is one statement within an extended batch that has no Sync yet: the batch's implicit transaction
         goes on behind it. So the Query ends with an empty one, which asks for ReadyForQuery and ends nothing."""
@@ -51,14 +64,21 @@ class SimpleProtocol:
             return
         sql = query.Query.decode(frame.body).query
         state.names.close_unnamed()
+        raws: Sequence[RawStatement] = ()
         try:
-            script = [admit(raw, state.context) for raw in split(sql)]
+            raws = split(sql)
+            script = [admit(raw, state.context) for raw in raws]
         except SyntaxProblem:
             state.script = deque()  # whatever comes of it ends with a Sync of ours
             forward_bad_parse(state, "", query.Parse("", sql, ()).encode())
             return
         except ProxyError as error:
-            refuse_query(state, error)
+            if not (isinstance(error, NotAnalysable) and len(raws) == 1):
+                refuse_query(state, self._elsewhere.refusal(error))
+            elif state.is_busy:  # what was sent before may have begun a transaction
+                state.wait_for_answers(frame)
+            else:
+                self._run_elsewhere(raws[0], frame, error)
             return
         if all(item.is_plain for item in script):
             self._forward_query(script, frame.data)
@@ -66,7 +86,15 @@ class SimpleProtocol:
         self._keeps_block = state.has_open_batch and len(script) == 1
         state.script = deque(script)
         state.enter(Phase.RUNNING)
+        self._alone = frame if len(script) == 1 else None
         self._next_statement()
+
+    def _run_elsewhere(self, raw: RawStatement, frame: Frame | None, error: NotAnalysable) -> None:
+        if frame is not None and self._elsewhere.may_begin:
+            self._elsewhere.begin(Run(Elsewhere(read_facts(raw), error), frame.data, is_query=True))
+        else:
+            self._state.script = None
+            refuse_query(self._state, self._elsewhere.refusal(error))
 
     def _forward_query(self, script: Sequence[Admitted], sent: bytes) -> None:
         """A string of statements without a tree goes as it is."""
@@ -94,7 +122,9 @@ class SimpleProtocol:
         item = state.script.popleft()
         parse = query.Parse("", item.sql, ()).encode()
         if item.is_analysed:
-            self._analysis.analyse(item.raw, "", parse, self._bind)
+            self._analysis.analyse(
+                item.raw, "", parse, self._bind, divert=partial(self._run_elsewhere, item.raw, self._alone)
+            )
             return
         verdict = item.verdict(state.context.rules().version)
         if verdict.is_wrapper:  # parsed and bound when what is inside was decided

@@ -13,7 +13,7 @@ from enum import Enum
 from functools import partial
 
 from pgproxy.catalog.versions import Objects
-from pgproxy.errors import ProxyError
+from pgproxy.errors import NotAnalysable, ProxyError
 from pgproxy.policy.matching import ColumnMask
 from pgproxy.session.actions import Action, AskPresent, SendClient, SendUpstream
 from pgproxy.session.admission import Admitted
@@ -53,6 +53,8 @@ class Gate:
     """Name that the statement was parsed under upstream."""
     resume: Callable[[Verdict], None]
     tokens: OfTokens = OfTokens.REFUSE
+    divert: Callable[[NotAnalysable], None] | None = None
+    """Called instead, where the statement cannot be analysed and may run on the clean login."""
     trees: list[bytes] = field(default_factory=list)
     parameter_types: tuple[int, ...] = ()
     row: results.RowDescription | None = None
@@ -88,6 +90,10 @@ class SessionState:
         self.has_open_batch = False
         """The client executed something by the extended protocol and sent no Sync since: its implicit transaction is
         open."""
+        self.has_begun_batch = False
+        """Something of the client's came by the extended protocol since its last Sync."""
+        self.is_outside_transaction = True
+        """By the last ReadyForQuery."""
         self.copies_in = False
         """The server takes the data of a COPY FROM STDIN."""
         self.temporary: dict[ColumnId, ColumnMask] = {}
@@ -198,7 +204,7 @@ class SessionState:
 
     def sync(self) -> None:
         """Sync; then what was parsed and never allowed goes, before anything else of the client's."""
-        self.has_open_batch = False
+        self.has_open_batch = self.has_begun_batch = False
         self.ask(Pending(Request.SYNC), query.Sync().encode())
         for name in sorted(self.undecided):
             self.close_silently(name)

@@ -15,6 +15,7 @@ from pgproxy.policy.matching import is_transparent
 from pgproxy.policy.rules import Rules
 from pgproxy.session.actions import Action, Close, SendClient, SendUpstream
 from pgproxy.session.replies import error_response
+from pgproxy.session.session import CleanEvent
 from pgproxy.wire import framing
 
 STREAM_FROM_BYTES = 1 << 16
@@ -123,6 +124,14 @@ class TransparentSession:
             self._in_extended = True
 
     def present_versions(self, fingerprint: str | None) -> Sequence[Action]:
+        """Never asked for."""
+        return ()
+
+    @property
+    def runs_elsewhere(self) -> bool:
+        return False
+
+    def clean_event(self, event: CleanEvent) -> Sequence[Action]:
         """Never asked for."""
         return ()
 

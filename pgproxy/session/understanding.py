@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from pgproxy.catalog.model import FIRST_NORMAL_OID, Catalog, Relation
-from pgproxy.errors import ApprovalRequired, NotUnderstood, StatementDenied
+from pgproxy.errors import ApprovalRequired, NotAnalysable, NotUnderstood, StatementDenied
 from pgproxy.login.identity import Identity
 from pgproxy.masking.keys import MaskingKeys
 from pgproxy.masking.plan import MaskPlan, plan_masks
@@ -251,6 +251,8 @@ def enforced(decision: Decision) -> Decision:
     rule = f"rule {reason.rule}" if reason else "rule builtin"
     hint = reason.hint if reason else ""
     text = reason.text if reason else "denied"
+    if decision.is_only_opaque and decision.action is Action.DENY:
+        raise NotAnalysable(text, detail=rule, hint=hint)
     if decision.action is Action.HOLD:
         raise ApprovalRequired(
             f"approval required: {text}",
