@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from pgproxy.statements.lineage.entries import Scope
 from pgproxy.statements.lineage.flow import NOTHING, Value, derived
 from pgproxy.statements.lineage.refusals import refuse
+from pgproxy.statements.lineage.types import expression_type
 from pgproxy.statements.model import ColumnId, Constant, Form, Source, Use, UseKind
 from pgproxy.statements.tree import Node
 
@@ -38,6 +39,9 @@ class Predicates:
             self._walk.expressions.check_operator_call(node, (left, right))
             functions = self._walk.functions
             if functions.is_equality(node["opno"]) or (tag == "OPEXPR" and functions.is_inequality(node["opno"])):
+                if self._is_given_array(node, left, right):
+                    self.use(derived(left, right), UseKind.RANGE, context)
+                    return derived(left, right)
                 self.equality(left, right, context)
                 self._note_compared(node, left, right)
                 return derived(left, right)
@@ -86,6 +90,14 @@ class Predicates:
                         self._note(source, UseKind.JOIN, context, other=partner.column)
             else:
                 self.use(one, UseKind.RANGE, context)
+
+    def _is_given_array(self, node: Node, left: Value, right: Value) -> bool:
+        """Whether a whole array is compared with one that the client gives: its elements are what would be counted, and
+        few of them make many arrays."""
+        types = self._walk.catalog.types
+        compared = (types.get(expression_type(one, self._walk.catalog)) for one in node["args"])
+        is_array = any(one is not None and one.element for one in compared)
+        return is_array and (left.constants is not None or right.constants is not None)
 
     def _note_compared(self, node: Node, left: Value, right: Value) -> None:
         for one, other in ((left, right), (right, left)):
