@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from pgproxy.config.problems import nearest_or_all
-from pgproxy.config.settings import Credentials, Settings
+from pgproxy.config.settings import Credentials, Settings, Upstream
 from pgproxy.login.identity import Identity
 from pgproxy.masking.keys import MaskingKeys
 from pgproxy.net.analysis import Explainer, Explanation
+from pgproxy.net.clean_proof import CleanProof
 from pgproxy.net.reading import read_catalog
+from pgproxy.policy.decide import decide_elsewhere
+from pgproxy.policy.decision import Action
 from pgproxy.service.files import Configuration
 from pgproxy.service.pinned import pins_of
 from pgproxy.session.context import SessionContext
+from pgproxy.session.elsewhere import WRITES
+from pgproxy.statements.facts import read_facts
+from pgproxy.statements.grammar import split
+from pgproxy.statements.model import Handling, RawStatement
 
 
 class UnknownIdentity(Exception):
@@ -31,7 +40,31 @@ async def explain(configuration: Configuration, identity_name: str, sql: str) ->
     pins = await pins_of(settings)
     context = SessionContext(identity, lambda: configuration.rules, lambda: catalog, keys, pins=pins)
     async with Explainer(upstream, role, context) as explainer:
-        return await explainer.explain(sql)
+        explanations = await explainer.explain(sql)
+    statements = split(sql)
+    if upstream.clean is None or role != upstream.credentials or len(statements) != 1:
+        return explanations
+    return [await _elsewhere(explanations[0], statements[0], context, upstream, upstream.clean)]
+
+
+async def _elsewhere(
+    explanation: Explanation, raw: RawStatement, context: SessionContext, upstream: Upstream, clean: Credentials
+) -> Explanation:
+    """The decision for the clean login of role_split, if the statement would run there when sent alone."""
+    decision = explanation.decision
+    is_whole = raw.handling in (Handling.ANALYSE, Handling.REFUSE)  # else something holds what cannot be analysed
+    if not (is_whole and decision.is_only_opaque and decision.action is Action.DENY):
+        return explanation
+    rules = context.rules()
+    proof = CleanProof(upstream, clean, upstream.database, context.pins)
+    try:
+        found = await proof.find(rules)
+    finally:
+        proof.close()
+    facts = read_facts(raw)
+    if found is None or (facts.classes & WRITES and not found.may_write):
+        return explanation
+    return replace(explanation, decision=decide_elsewhere(facts, context.identity, rules, may_write=found.may_write))
 
 
 def identity_named(settings: Settings, name: str) -> tuple[Identity, Credentials]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import signal
 import threading
 from collections.abc import Iterator
@@ -13,8 +14,10 @@ from pathlib import Path
 import asyncpg
 import psycopg
 import pytest
+from click.testing import CliRunner
 from psycopg.errors import InsufficientPrivilege, QueryCanceled
 
+from pgproxy.cli import main
 from pgproxy.wire.query import Bind, Close, Describe, Execute, Parse, Query, Sync
 from tests.clients.wire_client import connected
 from tests.proxies import ProxyProcess
@@ -249,6 +252,23 @@ def test_nothing_that_runs_there_replaces_a_name_of_the_session(place: Place) ->
         connection.execute("PREPARE p AS SELECT city FROM people WHERE id = 1")
         connection.execute("DO $$BEGIN EXECUTE 'PREPARE p AS SELECT id FROM people'; END$$")
         assert connection.execute("EXECUTE p").fetchone() == ("Ulm",)
+
+
+def test_explain_says_where_it_runs(place: Place) -> None:
+    def explained(who: str, sql: str) -> tuple[str, list[str]]:
+        arguments = ["explain", "-c", str(place.proxy.configuration), "--as", who, "--json", sql]
+        ended = CliRunner().invoke(main, arguments)
+        assert ended.exit_code == 0, ended.output
+        found = json.loads(ended.stdout)
+        return found["action"], [reason["text"] for reason in found["reasons"]]
+
+    for sql in ("DO 'BEGIN END'", "SELECT city_of(1)"):
+        action, (reason,) = explained(AGENT, sql)
+        assert (action, "runs on the clean login" in reason) == ("allow", True)
+        assert explained(OWN_LOGIN, sql)[0] == "deny"
+    assert explained(AGENT, "EXPLAIN SELECT city_of(1)")[0] == "deny"
+    place.database.sql(f"GRANT SELECT ON people TO {CLEAN}")
+    assert explained(AGENT, "DO 'BEGIN END'")[0] == "deny"
 
 
 def test_cancel_goes_to_where_it_runs(place: Place) -> None:
