@@ -16,7 +16,7 @@ from enum import Enum
 
 from pgproxy.errors import CleanLoginAway, NotAnalysable, NotUnderstood, ProxyError, StatementDenied
 from pgproxy.policy.decide import decide_elsewhere
-from pgproxy.session.actions import CloseClean, Log, OpenClean, SendClean
+from pgproxy.session.actions import Close, CloseClean, Log, OpenClean, SendClean
 from pgproxy.session.admission import check_name
 from pgproxy.session.names import Elsewhere
 from pgproxy.session.pending import Pending, Request
@@ -257,7 +257,9 @@ class ElsewhereRuns:
         if self._step in (Step.IDLE, Step.OPENING):
             return
         if self._step is Step.RUNNING and not is_whole:
-            raise CleanLoginAway(message)  # inside a message nothing can be said
+            self._state.enter(Phase.CLOSED)  # inside a message nothing can be said
+            self._state.act(Close())
+            return
         self._refuse(CleanLoginAway(message, hint="Send it again."))
 
     def _refuse(self, error: ProxyError) -> None:
