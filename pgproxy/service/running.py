@@ -179,6 +179,10 @@ async def _warn_of_upstream(configuration: Configuration, stored: StoredState) -
     )
     places = Places(settings.path)
     databases, problems = await read_databases(quick, rules, places, stored.pins)
+    if not databases:
+        for problem in problems:
+            log.warning("upstream not reachable yet: %s", problem.message)
+        return
     for one in databases:
         stored.see_database(one.name, one.catalog, rules)
     for problem in [*problems, *await check_databases(quick, rules, places, databases)]:

@@ -32,16 +32,17 @@ class Failures:
         """A call of that function with these arguments: how large its result is."""
         if not any(value.sources for value in arguments):
             return None
-        name, totality = self._walk.functions.name(oid), self._walk.totality
+        functions, totality = self._walk.functions, self._walk.totality
+        name, called = functions.code_name(oid), functions.called(oid)
         if is_aggregate and totality.grows(name, nodes):
             if name.endswith("_object_agg"):  # no key may be NULL
-                self._note(arguments[0], UseKind.NULL_TEST, name, AGGREGATE_ERROR)
+                self._note(arguments[0], UseKind.NULL_TEST, called, AGGREGATE_ERROR)
             for value in arguments:
-                self._note(value, UseKind.RANGE, name, AGGREGATE_GROWTH)
+                self._note(value, UseKind.RANGE, called, AGGREGATE_GROWTH)
             return Size() if name == "string_agg" else None
         for value, kind in zip(arguments, totality.failures(name, nodes, arguments), strict=True):
             if kind is not None:
-                self._note(value, kind, name, AGGREGATE_ERROR if is_aggregate else "")
+                self._note(value, kind, called, AGGREGATE_ERROR if is_aggregate else "")
         return totality.size(name, nodes, arguments)
 
     def operator(self, oid: int, nodes: Sequence[Any], arguments: Sequence[Value]) -> Size | None:

@@ -34,6 +34,18 @@ class Functions:
         function = self._walk.catalog.functions.get(oid)
         return function.name if function is not None and function.is_builtin else ""
 
+    def code_name(self, oid: int) -> str:
+        """As `name`; of another name for built-in code that code's."""
+        function = self._walk.catalog.functions.get(oid)
+        if function is None or not function.is_alias or function.kind == "a":  # an aggregate is made of several
+            return self.name(oid)
+        return min((name for name in map(self.name, function.calls) if name), default="")
+
+    def called(self, oid: int) -> str:
+        """For people: what a call of it is called."""
+        function = self._walk.catalog.functions.get(oid)
+        return "a function" if function is None else function.name
+
     def is_equality(self, operator: int) -> bool:
         function = self._walk.catalog.operators.get(operator, 0)
         return operator < FIRST_NORMAL_OID and self.name(function) in builtins.EQUALITY
