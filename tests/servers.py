@@ -36,6 +36,7 @@ SETTINGS = {
     "wal_level": "logical",
     "max_wal_senders": "10",
     "max_replication_slots": "10",
+    "autovacuum": "off",  # statistics change when a test says so
 }
 
 
