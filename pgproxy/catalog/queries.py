@@ -12,6 +12,7 @@ from typing import Final
 
 from pgproxy.catalog.versions import (
     FUNCTION_VERSION,
+    JIT_AS_BEFORE,
     RELATION_VERSION,
     TRANSACTION,
     TYPE_VERSION,
@@ -366,5 +367,9 @@ $1 oid[] relations, $2 oid[] functions, $3 oid[] operators, $4 oid[] types, each
 document of these objects and of what they depend on (`catalog.decoding`).
 """
 
-SESSION_CATALOG_QUERY: Final = qualified(re.sub(r"\$(\d)::pg_catalog\.oid\[\]", r"ARGUMENT(\1)", _WHOLE))
+SESSION_CATALOG_QUERY: Final = qualified(
+    re.sub(r"\$(\d)::pg_catalog\.oid\[\]", r"ARGUMENT(\1)", _WHOLE).replace(
+        "'version',", f"'jit', {JIT_AS_BEFORE}, 'version',", 1
+    )
+)
 """The same with its arguments in the setting (`versions.ARGUMENTS_STATEMENT`): for sessions, which use it again."""

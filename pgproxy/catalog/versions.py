@@ -24,10 +24,19 @@ _WORDS: Final = (
 _MENTIONS: Final = re.compile(r"MENTIONS\(([\w.]+)\)")
 _OPERATOR: Final = re.compile(r"(?<= )(=|<>|>=|>|<|\|\|)(?= )")
 
-ARGUMENTS_STATEMENT: Final = "SELECT pg_catalog.set_config('pgproxy.reached', $1, true)"
+ARGUMENTS_STATEMENT: Final = """
+SELECT pg_catalog.set_config('pgproxy.reached', $1, true),
+  pg_catalog.set_config('pgproxy.jit', pg_catalog.current_setting('jit'), true),
+  pg_catalog.set_config('jit', 'off', true)
+"""
 """A setting of the transaction that carries the arguments of the queries here, as a statement without parameters is
 planned once in a session; one with array parameters is planned anew for each execution, which is most of its cost.
-$1 text: arrays of OIDs, separated by semicolons."""
+$1 text: arrays of OIDs, separated by semicolons.
+
+They are planned without JIT: in a database of a thousand tables they look as if compiling them (seconds, for each
+execution) paid. The query behind it says `JIT_AS_BEFORE`."""
+
+JIT_AS_BEFORE: Final = "pg_catalog.set_config('jit', pg_catalog.current_setting('pgproxy.jit'), true)"
 
 
 def qualified(text: str) -> str:
@@ -116,7 +125,8 @@ SEES_THE_PRESENT: Final = frozenset(("read committed", "read uncommitted"))
 _VERSIONS: Final = """
 SELECT pg_catalog.md5(pg_catalog.string_agg(o.kind || o.oid::pg_catalog.text || ':' || o.version, ' '
     ORDER BY o.kind, o.oid)),
-  TRANSACTION
+  TRANSACTION,
+  JIT_AS_BEFORE
 FROM (
   SELECT 'f', p.oid::pg_catalog.int8, FUNCTION_VERSION
   FROM pg_catalog.unnest(ARGUMENT(2)) AS u(oid)
@@ -140,9 +150,11 @@ VERSIONS_QUERY: Final = qualified(
     .replace("FUNCTION_VERSION", FUNCTION_VERSION)
     .replace("TYPE_VERSION", TYPE_VERSION)
     .replace("TRANSACTION", TRANSACTION)
+    .replace("JIT_AS_BEFORE", JIT_AS_BEFORE)
 )
 """
-Arguments: relations; functions; types. One row: the `fingerprint` of their versions (NULL of none), and `TRANSACTION`.
+Arguments: relations; functions; types. One row: the `fingerprint` of their versions (NULL of none), and `TRANSACTION`;
+the last column is for nobody.
 """
 
 

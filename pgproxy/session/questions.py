@@ -85,7 +85,7 @@ class Versions:
     @classmethod
     def decode(cls, row: bytes) -> Versions:
         """From a DataRow frame."""
-        fingerprint, isolation, changed_nothing = results.DataRow.decode(row[5:]).values()
+        fingerprint, isolation, changed_nothing, *_ = results.DataRow.decode(row[5:]).values()
         return cls((fingerprint or b"").decode(), (isolation or b"").decode(), changed_nothing == b"t")
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from pgproxy.catalog.decoding import merge, read_document
 from pgproxy.catalog.model import FIRST_NORMAL_OID, Catalog, Constraint, Relation
-from pgproxy.catalog.queries import CATALOG_QUERY
+from pgproxy.catalog.queries import CATALOG_QUERY, SESSION_CATALOG_QUERY
 from pgproxy.catalog.reading import load_catalog
 from pgproxy.catalog.versions import ARGUMENTS_STATEMENT, VERSIONS_QUERY, Objects, Snapshot
 from tests.servers import Database
@@ -229,13 +229,24 @@ def test_what_the_own_transaction_made_is_seen(session: Session) -> None:
     assert relation.is_temporary and relation.columns[0].name == "secret"
 
 
-def test_the_query_is_cheap_in_the_eyes_of_the_planner(reader: Database) -> None:
-    """Above 100,000 (jit_above_cost) servers with JIT compile it: seconds, for every statement of a client."""
+@pytest.mark.parametrize("query", [SESSION_CATALOG_QUERY, VERSIONS_QUERY], ids=["catalog", "versions"])
+@pytest.mark.parametrize("jit", ["on", "off"])
+def test_the_queries_are_planned_without_jit_and_leave_it_as_it_was(reader: Database, query: str, jit: str) -> None:
+    """Servers with JIT would compile them, for seconds, in a database of a thousand tables."""
     session = Session(reader, "postgres")
-    session.connection.execute(f"prepare q(oid[], oid[], oid[], oid[]) as {CATALOG_QUERY}")
-    session.connection.execute("set plan_cache_mode = force_generic_plan")
-    row = session.connection.execute("explain (format json) execute q('{1259}', '{}', '{}', '{}')").fetchone()
-    assert row is not None and row[0][0]["Plan"]["Total Cost"] < 60_000
+
+    def setting() -> str:
+        row = session.connection.execute("SHOW jit").fetchone()
+        assert row is not None
+        return str(row[0])
+
+    session.connection.execute(f"SET jit = {jit}")
+    with session.connection.transaction():
+        session.connection.execute(ARGUMENTS_STATEMENT.replace("$1", "%s"), ("{1259};{};{};{}",))
+        assert setting() == "off"
+        session.connection.execute(query.encode())
+        assert setting() == jit
+    assert setting() == jit
     session.connection.close()
 
 

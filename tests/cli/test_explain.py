@@ -57,7 +57,8 @@ def place(database: Database, tmp_path_factory: pytest.TempPathFactory) -> Place
         """
         CREATE TABLE people (id int PRIMARY KEY, email text, ssn text, city text);
         CREATE VIEW mails AS SELECT id, email FROM people;
-        CREATE FUNCTION shout(t text) RETURNS text LANGUAGE plpgsql AS 'BEGIN RETURN upper(t); END'
+        CREATE FUNCTION shout(t text) RETURNS text LANGUAGE plpgsql
+          AS 'BEGIN EXECUTE $q$SELECT upper($1)$q$ INTO t USING t; RETURN t; END'
         """
     )
     folder = tmp_path_factory.mktemp("explain")
