@@ -138,6 +138,8 @@ def proxy(database: Database, tmp_path_factory: pytest.TempPathFactory) -> Itera
         name: {"password": "pw", "upstream": {"user": role}, "groups": ["agent" if "-" in name else "others"]}
         for name in people
     }
+    global _used
+    _used = -1  # one proxy for each version of the server, and each counts for itself
     folder = tmp_path_factory.mktemp("probes")
     with ProxyProcess(folder, database.dsn(), rules=RULES, identities=identities) as running:
         yield running
