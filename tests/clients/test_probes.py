@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import sqlite3
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -424,6 +425,15 @@ def test_hold_the_built_in_line_and_what_costs_nothing(someone: Callable[..., ps
                 connection.execute(statement.encode())
 
 
+def wait_for_probes(store: Path, count: int) -> None:
+    """The proxy writes them once a second; nothing tells when."""
+    end = time.monotonic() + 20
+    with contextlib.closing(sqlite3.connect(store)) as database:
+        while database.execute("SELECT count(*) FROM pgproxy_probes").fetchone()[0] < count:
+            assert time.monotonic() < end, "the probes were not stored"
+            time.sleep(0.02)  # between two looks
+
+
 def test_a_restart_does_not_reset_the_day(database: Database, proxy: ProxyProcess, tmp_path: Path) -> None:
     role = f"{database.name}_app"
     identities: dict[str, object] = {n: {"password": "pw", "upstream": {"user": role}} for n in ("agent", "careful")}
@@ -437,5 +447,5 @@ def test_a_restart_does_not_reset_the_day(database: Database, proxy: ProxyProces
                 else:
                     connection.execute("SELECT id FROM users WHERE ssn = ANY (%s)", [WORDS[:-1]])
             if number == 0:
-                time.sleep(2.5)  # the store is written once a second
+                wait_for_probes(tmp_path / "pgproxy.db", len(WORDS) - 1)
                 again.stop(9)
