@@ -109,7 +109,7 @@ def grammar_facts(raw: RawStatement) -> GrammarFacts:
     Raises:
         SyntaxProblem, NotUnderstood: as `grammar.split`.
     """
-    return _remembered(raw.text) if len(raw.text) <= _CACHED_TEXT_CHARACTERS else _read(raw.text)
+    return _remembered(raw.text) if len(raw.text) <= _CACHED_TEXT_CHARACTERS else _just_read(raw.text)
 
 
 def check_identifiers(raw: RawStatement) -> None:
@@ -136,6 +136,12 @@ def check_identifiers(raw: RawStatement) -> None:
 
 @lru_cache(maxsize=64)
 def _remembered(text: str) -> GrammarFacts:
+    return _read(text)
+
+
+@lru_cache(maxsize=1)
+def _just_read(text: str) -> GrammarFacts:
+    """A long text takes a second, and one statement is asked about several times on its way."""
     return _read(text)
 
 

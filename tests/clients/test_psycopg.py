@@ -9,7 +9,7 @@ import psycopg
 import pytest
 from psycopg import ClientCursor, Connection, RawCursor, errors
 
-from tests.clients.people import DBA, Place
+from tests.clients.people import DBA, ROWS, Place
 from tests.clients.statements import READS, REFUSED, WRITES, Asked
 
 Result = tuple[list[tuple[str, int]], list[tuple[Any, ...]]]
@@ -214,3 +214,28 @@ def test_settings_that_change_the_text_of_values_do_not_change_the_values(place:
         assert rows[0] == rows[1]
         seen.append(rows[0])
     assert seen[0] != seen[1] != seen[2]
+
+
+MOST_PARAMETERS = 65_535
+"""That a Bind can carry: its count of them is 16 bits."""
+
+
+def test_statement_takes_as_many_parameters_as_the_protocol(place: Place) -> None:
+    with psycopg.connect(place.masked) as connection:
+        numbers = list(range(MOST_PARAMETERS))
+        listed = ",".join(["%s::int"] * len(numbers))
+        found = connection.execute(f"SELECT count(*) FROM users WHERE id IN ({listed})", numbers).fetchone()
+        assert found == (ROWS,)
+        connection.execute("CREATE TEMP TABLE many (id int8, price numeric, title text) ON COMMIT DROP")
+        rows = MOST_PARAMETERS // 3
+        values = ",".join(["(%s, %s, %s)"] * rows)
+        inserted = connection.execute(f"INSERT INTO many VALUES {values}", [1, 2.5, "a"] * rows)
+        assert inserted.rowcount == rows
+
+
+def test_statement_of_too_large_a_tree_is_refused(place: Place) -> None:
+    with psycopg.connect(place.masked, autocommit=True) as connection:
+        with pytest.raises(errors.ProgramLimitExceeded) as refused:
+            connection.execute("SELECT " + ",".join(["ARRAY[" + ",".join(["1"] * 1000) + "]"] * 300))
+        assert "tree" in (refused.value.diag.message_primary or "")
+        assert connection.execute("SELECT 1").fetchone() == (1,)

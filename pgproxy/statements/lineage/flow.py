@@ -111,11 +111,9 @@ def alternatives(values: Sequence[Value]) -> Value:
     if len(given) == 1 and len(values) == 1:
         return given[0]
     sources = joined_sources([value.sources for value in given])
-    constants: frozenset[Constant] | None = frozenset()
-    for value in given:
-        constants = None if constants is None or value.constants is None else constants | value.constants
     if not sources:
-        return Value(constants=constants)
+        sets = [value.constants for value in given if value.constants is not None]
+        return Value(constants=frozenset().union(*sets) if len(sets) == len(given) else None)
     size = combined_size(value.size for value in given)
     if not all(value.sources and all(s.form in _COPIES for s in value.sources) for value in given):
         return Value(weakened_sources(sources, Form.DERIVED), size=size)

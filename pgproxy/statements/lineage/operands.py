@@ -200,9 +200,11 @@ class _Scan:
         for name, value in entry.fields.items():
             if name == "values_lists" and value and is_insert and entry["rtekind"] == _VALUES_ENTRY:
                 whole = query.variables.get((number, 0), [])
+                width = max(len(row or ()) for row in value)
+                places = [_together([*query.variables.get((number, at), [None]), *whole]) for at in range(1, width + 1)]
                 for row in value:
-                    for at, item in enumerate(row or (), 1):
-                        yield item, _together([*query.variables.get((number, at), [None]), *whole]), query
+                    for item, place in zip(row or (), places, strict=False):
+                        yield item, place, query
             elif isinstance(value, (Node, list)):
                 yield value, None, query
 

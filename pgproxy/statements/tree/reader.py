@@ -16,7 +16,8 @@ from pgproxy.statements.tree.nodes import TABLE_ENTRY, Layout, layouts
 
 LINE_BYTES: Final = 78
 """LINELEN of `format_node_dump`."""
-TREE_BYTES: Final = 8 * 1024 * 1024
+TREE_BYTES: Final = 16 * 1024 * 1024
+"""As many parameters as the protocol takes, each with a cast, take nearly all of it."""
 DEPTH: Final = 320
 """Nodes and lists inside each other. Who walks a tree may recurse: this keeps it within Python's stack."""
 
