@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from pgproxy.policy.carrying import Carried, Carrying
@@ -22,21 +22,28 @@ class Comparison:
     """Not where `predicates: allow` holds: there a range says more."""
 
 
-def comparisons(lineage: Lineage, carrying: Carrying) -> tuple[Comparison, ...]:
-    """In a stable order. Raises NotUnderstood."""
+def comparisons(lineage: Lineage, carrying: Carrying, *, of_tokens: bool = False) -> tuple[Comparison, ...]:
+    """In a stable order. Raises NotUnderstood.
+
+    Args:
+        of_tokens: those that are tokens, as if they were none; else all others.
+    """
     found: set[Comparison] = set()
+
+    def note(constants: tuple[Constant, ...], carried: Iterable[Carried], *, meets_tokens: bool) -> None:
+        # A token is turned back and asks nothing; what a view or a function compares with is a real value.
+        counted = tuple(one for one in constants if (meets_tokens and is_of_client(one)) is of_tokens)
+        for one in carried if counted else ():
+            found.update(_comparison(one, counted, carrying))
+
     for use in lineage.uses:
         if use.kind is UseKind.LITERAL and use.constants:
             for one in carrying.of_source(Source(use.column, Form.COPY, use.json_path)):
-                counted = _without_tokens(use.constants) if is_token(one) else use.constants
-                found.update(_comparison(one, counted, carrying) if counted else ())
+                note(use.constants, (one,), meets_tokens=is_token(one))
     for write in lineage.writes:
         if write.constants:
-            constants = tuple(sorted(write.constants))
-            if any(is_token(one) for one in carrying.of_source(Source(write.target, Form.COPY))):
-                constants = _without_tokens(constants)
-            for one in tested_by(write, carrying):
-                found.update(_comparison(one, constants, carrying) if constants else ())
+            is_shown = any(is_token(one) for one in carrying.of_source(Source(write.target, Form.COPY)))
+            note(tuple(sorted(write.constants)), tested_by(write, carrying), meets_tokens=is_shown)
     return tuple(sorted(found, key=lambda one: (one.column, one.constants)))
 
 
@@ -61,11 +68,6 @@ def tested_by(write: Write, carrying: Carrying) -> Iterator[Carried]:
     for kind, column in carrying.tested_with(write.target):
         if kind == "f" and column != write.target:
             yield from _masked(column, carrying)
-
-
-def _without_tokens(constants: tuple[Constant, ...]) -> tuple[Constant, ...]:
-    """A token is turned back and asks nothing; what a view or a function compares with is a real value."""
-    return tuple(constant for constant in constants if not is_of_client(constant))
 
 
 def _masked(column: ColumnId, carrying: Carrying) -> Iterator[Carried]:

@@ -113,6 +113,7 @@ def decide(
         compared=comparisons(lineage, carrying) if subject.masks else (),
         rows=counted_rows(lineage, carrying) if subject.masks else (),
         tokens=tokens,
+        shown_tokens=comparisons(lineage, carrying, of_tokens=True) if tokens else (),
         is_only_opaque=is_only_opaque,
     )
 
@@ -180,6 +181,7 @@ def _decision(
     compared: tuple[Comparison, ...] = (),
     rows: tuple[Comparison, ...] = (),
     tokens: tuple[Token, ...] = (),
+    shown_tokens: tuple[Comparison, ...] = (),
     is_only_opaque: bool = False,
 ) -> Decision:
     """The strictest answer, with the reasons for it alone."""
@@ -198,6 +200,7 @@ def _decision(
         comparisons=compared,
         counted_rows=rows,
         tokens=tokens,
+        shown_tokens=shown_tokens,
         is_only_opaque=is_only_opaque,
         observed=tuple(dict.fromkeys(observed)),
     )

@@ -46,6 +46,8 @@ class Decision:
     """COPY FROM: the masked columns for which each row of its data is a probe."""
     tokens: tuple[Token, ...] = ()
     """Literals and parameters that are turned back into real values before they go upstream."""
+    shown_tokens: tuple[Comparison, ...] = ()
+    """What `tokens` are compared with where they are not turned back: each is a probe then."""
     is_only_opaque: bool = False
     """Not allowed, and nothing is against it but that it cannot be analysed; it reaches no masked column that is known.
     The clean login of role_split may run it (`decide_elsewhere`)."""

@@ -66,8 +66,7 @@ class Analysis:
         state = self._state
         state.enter(Phase.ANALYSING)
         gate = state.gate = Gate(raw, name, resume, tokens, divert)
-        is_slice = state.script is not None or name == CHECK_STATEMENT  # of the client's text; else it is the whole
-        offset = None if raw.is_made else raw.character_offset if is_slice else 0
+        offset = self._position_offset(gate)
 
         def parsed() -> None:
             gate.is_parsed = True
@@ -81,6 +80,11 @@ class Analysis:
             self._ask_description(gate)
             self._ask_versions(gate, guess)
         return gate
+
+    def _position_offset(self, gate: Gate) -> int | None:
+        # Its text is a slice of the client's, or the whole.
+        is_slice = self._state.script is not None or gate.name == CHECK_STATEMENT
+        return None if gate.raw.is_made else gate.raw.character_offset if is_slice else 0
 
     def describe(self, gate: Gate) -> None:
         """Decide what the server has under the gate's name."""
@@ -312,7 +316,7 @@ class Analysis:
         """
         state, announcement = self._state, gate.announcement
         assert announcement is not None
-        real = with_real_literals(state, verdict)
+        real = with_real_literals(state, verdict, gate.raw.text)
         trees: list[bytes] = []
 
         def parsed() -> None:
@@ -327,9 +331,8 @@ class Analysis:
         state.enter(Phase.ANALYSING)
         if gate.name:
             state.close_silently(gate.name)
-        offset = gate.raw.character_offset if state.script is not None else 0
         pending = Pending(Request.PARSE, visible=False, trees=trees, then=parsed, is_redacted=True)
-        pending.position_offset = offset if real.keeps_places else None
+        pending.position_offset = self._position_offset(gate) if real.keeps_places else None
         parse = query.Parse(gate.name, real.text, verdict.parameter_types).encode()
         state.ask(pending, parse + query.Flush().encode())
 

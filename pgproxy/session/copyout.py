@@ -29,20 +29,27 @@ class CopyOut:
     Args:
         decided: what the decision was made from.
         rewriter: None: rows pass as they are.
+        replaced: where, in the text that was decided, literals stood for which the server got other values.
     """
 
-    def __init__(self, decided: Understanding | None = None, rewriter: CopyRewriter | None = None) -> None:
+    def __init__(
+        self,
+        decided: Understanding | None = None,
+        rewriter: CopyRewriter | None = None,
+        replaced: frozenset[int] = frozenset(),
+    ) -> None:
         self._decided = decided
+        self._replaced = replaced
         self._rewriter = rewriter
         self._is_announced = False
         self._has_begun = False
 
     @classmethod
-    def of(cls, decided: Understanding, form: CopyFormat, plan: MaskPlan | None) -> Self:
+    def of(cls, decided: Understanding, form: CopyFormat, plan: MaskPlan | None, replaced: frozenset[int]) -> Self:
         if plan is None or not plan.columns or decided.row is None:
-            return cls(decided)
+            return cls(decided, None, replaced)
         names = [field.name for field in decided.row.fields]
-        return cls(decided, copy_rewriter(plan, form, names))
+        return cls(decided, copy_rewriter(plan, form, names), replaced)
 
     @property
     def masks_anything(self) -> bool:
@@ -57,7 +64,7 @@ class CopyOut:
         decided = self._decided
         if decided is None or decided.tree is None or self._is_announced or self._has_begun:
             return
-        if not are_equal(read_tree(tree, decided.catalog.server_version), decided.tree):
+        if not are_equal(decided.tree, read_tree(tree, decided.catalog.server_version), self._replaced):
             raise _changed("its query was analysed as another one")
         self._is_announced = True
 

@@ -12,6 +12,7 @@ from pgproxy.session.inside import Inside
 from pgproxy.session.pending import Pending, Request
 from pgproxy.session.prepared import Portal, Verdict
 from pgproxy.session.state import SessionState
+from pgproxy.session.tokens import literal_tokens
 from pgproxy.statements.model import RawStatement
 
 
@@ -59,7 +60,8 @@ class Execution:
         plan = inner.plan((int(raw.copy.is_binary),), state.context.keys, state.formats.now())
         if inner.understanding is None:
             return CopyOut()
-        return CopyOut.of(inner.understanding, raw.copy, plan)
+        replaced = frozenset(token.location for token in literal_tokens(inner.decision))
+        return CopyOut.of(inner.understanding, raw.copy, plan, replaced)
 
     def _executed(self, verdict: Verdict) -> None:
         raw = verdict.raw

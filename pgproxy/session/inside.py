@@ -26,13 +26,23 @@ from pgproxy.session.phases import Phase
 from pgproxy.session.prepared import RESERVED_PREFIX, Portal, Prepared, Verdict
 from pgproxy.session.probing import is_charged
 from pgproxy.session.questions import about_creation_schema, about_materialized_view, about_temporary_relation
-from pgproxy.session.refusing import refuse_here
+from pgproxy.session.refusing import refuse_here, refuse_parsed
 from pgproxy.session.state import Gate, OfTokens, SessionState
-from pgproxy.session.tokens import check_no_tokens
+from pgproxy.session.tokens import (
+    check_no_tokens,
+    check_same_tree,
+    literal_tokens,
+    with_real_arguments,
+    with_real_literals,
+    with_real_literals_inside,
+    with_real_parameters,
+)
 from pgproxy.session.understanding import check_making, masks_to_hand_on, without_parameters
 from pgproxy.statements.grammar import split
+from pgproxy.statements.literals import Spliced
 from pgproxy.statements.model import ColumnId, Handling, RawStatement
 from pgproxy.wire import query, results
+from pgproxy.wire.formats import oids
 
 WRAPPER_STATEMENT = RESERVED_PREFIX + "wrapper"
 PROBE_PORTAL = RESERVED_PREFIX + "probe"
@@ -59,7 +69,7 @@ class Inside:
             case Handling.FETCH:
                 self._find_cursor(portal, raw, then)
             case Handling.EXECUTE:
-                self._resolve(raw, portal.bind, lambda prepared: self._executes(portal, prepared, then))
+                self._resolve(raw, portal.bind, lambda prepared: self._executes(portal, raw, prepared, then))
             case Handling.WRAP:
                 self._wrap(portal, raw, then)
             case Handling.REFRESH:
@@ -79,7 +89,7 @@ class Inside:
         execute.visible = False
         if raw.handling is Handling.PREPARE and raw.inner is not None:
             self._state.enter(Phase.ANALYSING)
-            gate = self._state.gate = Gate(raw.inner, raw.prepared, lambda verdict: None)
+            gate = self._state.gate = Gate(raw.inner, raw.prepared, lambda verdict: None, OfTokens.KEEP)
             execute.trees = gate.trees
         execute.then = lambda: self._completed(portal, execute.answer, then)
 
@@ -114,12 +124,21 @@ class Inside:
         assert raw.inner is not None
 
         def allowed(inner: Verdict) -> None:
-            if is_charged(self._state, inner, portal.bind):
-                portal.inner = inner
-                portal.verdict = verdict.copying(inner)
-                self._binding.check_formats(portal, then)
+            if not is_charged(self._state, inner, portal.bind):
+                return
+            try:
+                if literal_tokens(inner.decision):
+                    real = with_real_literals_inside(self._state, raw, inner)
+                    self._renew(portal, verdict, real, portal.bind)
+            except ProxyError as error:
+                refuse_here(self._state, error)
+                return
+            portal.inner = inner
+            portal.verdict = verdict.copying(inner)
+            self._binding.check_formats(portal, then)
 
-        self._analysis.analyse_ourselves(raw.inner, verdict.parameter_types, allowed)
+        tokens = OfTokens.TURN_BACK if raw.keeps_constants_to_itself and not raw.inner.is_made else OfTokens.REFUSE
+        self._analysis.analyse_ourselves(raw.inner, verdict.parameter_types, allowed, tokens)
 
     # PREPARE and EXECUTE ---------------------------------------------------------------------------------------
 
@@ -128,14 +147,51 @@ class Inside:
         state, gate = self._state, self._state.gate
         assert gate is not None
 
-        def allowed(verdict: Verdict) -> None:
+        def named(verdict: Verdict) -> None:
             state.names.prepared(Prepared(raw.prepared, verdict))
             state.enter(Phase.RUNNING)
             then()
 
+        def allowed(verdict: Verdict) -> None:
+            if literal_tokens(verdict.decision):
+                self._prepare_anew(raw, gate, verdict, named)
+            else:
+                named(verdict)
+
         gate.is_parsed = True
         gate.resume = allowed
         self._analysis.describe(gate)
+
+    def _prepare_anew(self, raw: RawStatement, gate: Gate, verdict: Verdict, then: Callable[[Verdict], None]) -> None:
+        """PREPARE once more, with the real values of its tokens in place of the client's."""
+        state, announcement = self._state, gate.announcement
+        assert announcement is not None
+        trees: list[bytes] = []
+
+        def executed() -> None:
+            try:
+                check_same_tree(verdict, announcement.text, trees, announcement.version)
+            except ProxyError as error:
+                refuse_parsed(state, raw.prepared, error)
+                return
+            then(verdict)
+
+        try:
+            real = with_real_literals(state, verdict, raw.text)  # its tree counts from where PREPARE begins
+        except ProxyError as error:
+            refuse_parsed(state, raw.prepared, error)
+            return
+        state.close_silently(raw.prepared)
+        state.close_silently(WRAPPER_STATEMENT)
+        state.enter(Phase.ANALYSING)
+        parse = query.Parse(WRAPPER_STATEMENT, real.text, ()).encode()
+        state.ask(Pending(Request.PARSE, visible=False, is_redacted=True, position_offset=None), parse)
+        bind = query.Bind(PROBE_PORTAL, WRAPPER_STATEMENT).encode()
+        state.ask(Pending(Request.BIND, visible=False, is_redacted=True), bind)
+        execute = Pending(Request.EXECUTE, visible=False, is_redacted=True, trees=trees, then=executed)
+        state.ask(execute, query.Execute(PROBE_PORTAL, 0).encode())
+        state.close_portal_silently(PROBE_PORTAL)
+        state.send_upstream(query.Flush().encode())
 
     def _resolve(self, raw: RawStatement, bind: query.Bind | None, then: Callable[[Verdict], None]) -> None:
         """What EXECUTE runs: the verdict of the prepared statement; its arguments are harmless, and charged."""
@@ -143,7 +199,6 @@ class Inside:
         try:
             prepared = state.names.statement(raw.prepared)
             prepared.verdict = state.current(prepared.verdict)
-            check_no_tokens(prepared.verdict, also_literals=False)
             if has_masks(state.context) and not prepared.verdict.is_analysed:
                 raise NotUnderstood(
                     "EXECUTE of a prepared statement that is no query",
@@ -185,8 +240,16 @@ class Inside:
         bind = query.Bind(PROBE_PORTAL, prepared.name, (), nothing, ()).encode()
         self._binding.bind(Portal(PROBE_PORTAL, prepared, prepared.verdict), bind, bound)
 
-    def _executes(self, portal: Portal, prepared: Verdict, then: Then) -> None:
-        portal.verdict = portal.verdict.reading(prepared)
+    def _executes(self, portal: Portal, raw: RawStatement, prepared: Verdict, then: Then) -> None:
+        outer = portal.verdict
+        try:
+            real = with_real_arguments(self._state, raw, prepared)
+        except ProxyError as error:
+            refuse_here(self._state, error)
+            return
+        if real is not None:
+            self._renew(portal, outer, real, portal.bind)
+        portal.verdict = outer.reading(prepared)
         then(portal)
 
     # REFRESH MATERIALIZED VIEW ---------------------------------------------------------------------------------
@@ -223,46 +286,75 @@ class Inside:
         assert inner is not None
 
         def wrapped(verdict: Verdict, finish: Callable[[], None]) -> None:
+            portal.inner = verdict
+            portal.verdict = outer.around(verdict)
+            self._check_target(portal, raw, verdict, finish)
+
+        def executes(verdict: Verdict) -> None:
             try:
                 check_no_tokens(verdict)
             except ProxyError as error:
                 refuse_here(self._state, error)
                 return
-            portal.inner = verdict
-            portal.verdict = outer.around(verdict)
-            self._check_target(portal, raw, verdict, finish)
+            wrapped(verdict, renewed)
 
-        def executes() -> None:
-            self._renew(portal, outer)
+        def renewed() -> None:
+            self._renew(portal, outer, None, portal.bind)
             then(portal)
 
         def decided(verdict: Verdict) -> None:
-            if is_charged(self._state, verdict, portal.bind):
-                wrapped(verdict, reads)
+            try:
+                if not (raw.keeps_constants_to_itself or raw.is_planned_only):
+                    check_no_tokens(verdict)
+            except ProxyError as error:
+                refuse_here(self._state, error)
+                return
+            if is_charged(self._state, verdict, portal.bind, shows_tokens=raw.is_planned_only):
+                wrapped(verdict, lambda: reads(verdict))
 
-        def reads() -> None:
-            self._renew(portal, outer)
-            if portal.inner is not None and portal.inner.is_analysed:
+        def reads(verdict: Verdict) -> None:
+            real: Spliced | None = None
+            bind = portal.bind
+            try:
+                if raw.keeps_constants_to_itself:
+                    if literal_tokens(verdict.decision):
+                        real = with_real_literals_inside(self._state, raw, verdict)
+                    bind = bind and (with_real_parameters(self._state, verdict, bind) or bind)
+            except ProxyError as error:
+                refuse_here(self._state, error)
+                return
+            self._renew(portal, outer, real, bind)
+            if verdict.is_analysed:
                 self._analysis.confirm(gate, outer.parameter_types, lambda: then(portal))
             else:
                 then(portal)
 
         if inner.handling is Handling.EXECUTE:
-            self._resolve(inner, portal.bind, lambda verdict: wrapped(verdict, executes))
+            self._resolve(inner, portal.bind, executes)
         else:
-            gate = self._analysis.analyse_ourselves(inner, outer.parameter_types, decided)
+            tokens = OfTokens.TURN_BACK if raw.keeps_constants_to_itself else OfTokens.KEEP
+            gate = self._analysis.analyse_ourselves(inner, outer.parameter_types, decided, tokens)
 
-    def _renew(self, portal: Portal, outer: Verdict) -> None:
-        """Parse and bind the statement itself anew."""
+    def _renew(self, portal: Portal, outer: Verdict, real: Spliced | None, bind: query.Bind | None) -> None:
+        """Parse and bind the statement itself anew.
+
+        Args:
+            real: its text with the real values of its tokens; None: as the client sent it.
+        """
         state, raw = self._state, outer.raw
         assert raw is not None
         state.close_portal_silently(portal.name)
         state.close_silently(WRAPPER_STATEMENT)
-        parse = query.Parse(WRAPPER_STATEMENT, raw.text, outer.parameter_types).encode()
-        offset = raw.character_offset if state.script is not None else 0
-        state.ask(Pending(Request.PARSE, visible=False, position_offset=offset), parse)
-        bind = replace(portal.bind or query.Bind(portal.name, ""), statement=WRAPPER_STATEMENT)
-        state.ask(Pending(Request.BIND, visible=False), bind.encode())
+        text = raw.text if real is None else real.text
+        parse = query.Parse(WRAPPER_STATEMENT, text, outer.parameter_types).encode()
+        is_redacted = portal.verdict.redacts
+        parsed = Pending(Request.PARSE, visible=False, is_redacted=is_redacted)
+        parsed.position_offset = raw.character_offset if state.script is not None else 0
+        if real is not None and not real.keeps_places:
+            parsed.position_offset = None
+        state.ask(parsed, parse)
+        bind = replace(bind or query.Bind(portal.name, ""), statement=WRAPPER_STATEMENT)
+        state.ask(Pending(Request.BIND, visible=False, is_redacted=is_redacted), bind.encode())
 
     def _check_target(self, portal: Portal, raw: RawStatement, inner: Verdict, then: Callable[[], None]) -> None:
         """What the rows go into keeps the masks of what fed it, or may not be made."""
@@ -373,7 +465,8 @@ def _check_arguments(raw: RawStatement, arguments: Verdict, parameter_types: Seq
         )
     for at, (output, type_oid) in enumerate(zip(understanding.lineage.outputs, parameter_types, strict=False)):
         is_builtin = max(output.type_oid, type_oid) < FIRST_NORMAL_OID
-        if not is_builtin and output.type_oid != type_oid and at not in raw.literals:
+        is_untyped = at in raw.literals and output.type_oid == oids.TEXT
+        if not is_builtin and output.type_oid != type_oid and not is_untyped:
             raise NotUnderstood(
                 "not provably safe: an argument of EXECUTE is converted by code that is not built in",
                 detail="rule builtin.execute",

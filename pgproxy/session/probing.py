@@ -30,25 +30,38 @@ DIGEST_BYTES = 16
 MOST_COMBINATIONS = 10_000
 
 
-def is_charged(state: SessionState, verdict: Verdict, bind: Bind | None, arguments: Verdict | None = None) -> bool:
+def is_charged(
+    state: SessionState,
+    verdict: Verdict,
+    bind: Bind | None,
+    arguments: Verdict | None = None,
+    *,
+    shows_tokens: bool = False,
+) -> bool:
     """Count what this execution compares masked columns with; False: a limit refused it, and nothing was counted.
 
     Args:
         verdict: of the statement itself, not of one that holds or names it.
         bind: where its parameters come from; None: it has none.
         arguments: of EXECUTE, as if they were selected; what of `bind` is in them counts.
+        shows_tokens: its tokens are not turned back, but taken for the values that they say.
     """
     try:
-        _charge(state, verdict, bind, arguments)
+        _charge(state, verdict, bind, arguments, shows_tokens=shows_tokens)
     except ProxyError as error:
         refuse_here(state, error)
         return False
     return True
 
 
-def _charge(state: SessionState, verdict: Verdict, bind: Bind | None, arguments: Verdict | None) -> None:
+def _charge(
+    state: SessionState, verdict: Verdict, bind: Bind | None, arguments: Verdict | None, *, shows_tokens: bool
+) -> None:
     decision, understanding = verdict.decision, verdict.understanding
-    if decision is None or understanding is None or not decision.comparisons:
+    if decision is None or understanding is None:
+        return
+    compared = decision.comparisons + decision.shown_tokens if shows_tokens else decision.comparisons
+    if not compared:
         return
     context, settings = state.context, state.formats.now()
     values: Values = ParameterValues(bind, verdict.parameter_types, understanding.catalog.types, settings)
@@ -58,7 +71,7 @@ def _charge(state: SessionState, verdict: Verdict, bind: Bind | None, arguments:
         if arguments.understanding is not None:
             outputs = arguments.understanding.own(arguments.parameter_types, arguments.row).lineage.outputs
         values = ArgumentValues(outputs, given, verdict.parameter_types)
-    probes = probes_of(decision.comparisons, values, context.keys.draw("probes"))
+    probes = probes_of(compared, values, context.keys.draw("probes"))
     _charge_probes(state, probes)
 
 

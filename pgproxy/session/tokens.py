@@ -6,8 +6,10 @@ values in their places, and what it makes of that must be the same tree but for 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Final
 
 from pgproxy.errors import NotUnderstood
 from pgproxy.masking.turning import TurningBack
@@ -16,27 +18,78 @@ from pgproxy.policy.tokens import Token
 from pgproxy.session.prepared import Verdict
 from pgproxy.session.state import SessionState
 from pgproxy.statements.literals import Spliced, literals_at, spliced
+from pgproxy.statements.model import RawStatement
 from pgproxy.statements.tree import read_tree
 from pgproxy.statements.tree.comparing import are_equal
 from pgproxy.wire.formats.codec import TEXT_FORMAT
 from pgproxy.wire.query import Bind
 
+_NUMBER: Final = re.compile(r"-?\d+(\.\d+)?")
 
-def with_real_literals(state: SessionState, verdict: Verdict) -> Spliced:
-    """The statement's text with the real values of its tokens.
+
+def with_real_literals(state: SessionState, verdict: Verdict, text: str, bytes_before: int = 0) -> Spliced:
+    """A text that holds the statement, with the real values of its tokens.
+
+    Args:
+        bytes_before: where in the text that which the server announced begins.
 
     Raises:
         NotUnderstood, StatementDenied.
     """
-    tokens = {token.location: token for token in literal_tokens(verdict.decision)}
-    raw, turning = verdict.raw, _turning(state, verdict)
-    assert raw is not None
-    found = literals_at(raw.text, frozenset(tokens))
+    tokens = {token.location + bytes_before: token for token in literal_tokens(verdict.decision)}
+    turning = _turning(state, verdict)
+    found = literals_at(text, frozenset(tokens))
     real = {
         literal: turning.real(tokens[at], tokens[at].type_oid, literal.value.encode(), TEXT_FORMAT).decode()
         for at, literal in found.items()
     }
-    return spliced(raw.text, real)
+    return spliced(text, real)
+
+
+def with_real_literals_inside(state: SessionState, outer: RawStatement, inner: Verdict) -> Spliced:
+    """The text of a statement with the real values of the tokens in the one inside, which was analysed by itself.
+
+    Raises:
+        NotUnderstood, StatementDenied.
+    """
+    assert inner.raw is not None
+    before = outer.text[: inner.raw.character_offset - outer.character_offset]
+    return with_real_literals(state, inner, outer.text, len(before.encode()))
+
+
+def with_real_arguments(state: SessionState, execute: RawStatement, prepared: Verdict) -> Spliced | None:
+    """The text of an EXECUTE with the real values of the tokens among its arguments; None: it has none.
+
+    Raises:
+        NotUnderstood, StatementDenied.
+    """
+    tokens = parameter_tokens(prepared.decision)
+    if not tokens:
+        return None
+    turning = _turning(state, prepared)
+    places: dict[int, Token] = {}
+    for token in tokens:
+        place = execute.literals.get(token.parameter - 1)
+        if place is None:
+            raise NotUnderstood(
+                f"{token.column} shows tokens, and an argument of EXECUTE that is turned back for it is no literal",
+                detail=f"rule builtin.tokens: {token.column}",
+                hint="Give a literal without a cast, or execute the statement by the protocol.",
+            )
+        places[place] = token
+    values = {}
+    for at, literal in literals_at(execute.text, frozenset(places)).items():
+        token = places[at]
+        type_oid = prepared.parameter_types[token.parameter - 1]
+        real = turning.real(token, type_oid, literal.value.encode(), TEXT_FORMAT).decode()
+        if not literal.is_string and not _NUMBER.fullmatch(real):
+            raise NotUnderstood(
+                f"{token.column} shows tokens, and the number given for one stands for no number",
+                detail=f"rule builtin.tokens: {token.column}",
+                hint="Give it as a string literal.",
+            )
+        values[literal] = real
+    return spliced(execute.text, values)
 
 
 def check_same_tree(verdict: Verdict, before: bytes, trees: Sequence[bytes], version: int) -> None:
@@ -53,7 +106,7 @@ def check_same_tree(verdict: Verdict, before: bytes, trees: Sequence[bytes], ver
 
 def with_real_parameters(state: SessionState, verdict: Verdict, bind: Bind) -> Bind | None:
     """The Bind with the real values of its tokens; None: it has none. Raises NotUnderstood, StatementDenied."""
-    tokens = [] if verdict.decision is None else [one for one in verdict.decision.tokens if not one.is_literal]
+    tokens = parameter_tokens(verdict.decision)
     if not tokens:
         return None
     turning = _turning(state, verdict)
@@ -71,22 +124,22 @@ def literal_tokens(decision: Decision | None) -> tuple[Token, ...]:
     return () if decision is None else tuple(token for token in decision.tokens if token.is_literal)
 
 
-def check_no_tokens(verdict: Verdict, *, also_literals: bool = True) -> None:
-    """What shows the text of a statement, or binds it by other ways, has none that are turned back.
+def parameter_tokens(decision: Decision | None) -> tuple[Token, ...]:
+    return () if decision is None else tuple(token for token in decision.tokens if not token.is_literal)
 
-    Args:
-        also_literals: False: its literals are real values upstream already.
+
+def check_no_tokens(verdict: Verdict) -> None:
+    """What shows the constants of a statement, or keeps them in a definition, has none that are turned back.
 
     Raises:
         NotUnderstood.
     """
     tokens = () if verdict.decision is None else verdict.decision.tokens
-    found = next((token for token in tokens if also_literals or not token.is_literal), None)
-    if found is not None:
+    if tokens:
         raise NotUnderstood(
-            f"{found.column} shows tokens, which cannot be turned back in this kind of statement",
-            detail=f"rule builtin.tokens: {found.column}",
-            hint="Send the query itself, not under EXPLAIN, DECLARE, PREPARE, COPY or CREATE.",
+            f"{tokens[0].column} shows tokens, which cannot be turned back in this kind of statement",
+            detail=f"rule builtin.tokens: {tokens[0].column}",
+            hint="Send the query itself, not under EXPLAIN ANALYZE, EXPLAIN EXECUTE or in a definition.",
         )
 
 

@@ -49,7 +49,9 @@ def with_parts(statement: RawStatement, split: Split) -> RawStatement:
         inner = replace(inner, character_offset=statement.character_offset + place.start + inner.character_offset)
         may_execute = statement.handling is Handling.WRAP and not statement.cursor
         if inner.handling is Handling.ANALYSE or (may_execute and inner.handling is Handling.EXECUTE):
-            return replace(statement, inner=inner)
+            is_explain = own.WhichOneof("node") == "explain_stmt"
+            is_run = is_explain and any(one.def_elem.defname == "analyze" for one in own.explain_stmt.options)
+            return replace(statement, inner=inner, is_planned_only=is_explain and not is_run)
     return _refused(statement, "What is inside cannot be used by an identity with masked columns.")
 
 
@@ -140,6 +142,10 @@ def _with_arguments(statement: RawStatement, split: Split) -> RawStatement:
         if found == wanted and select == parse_tree("SELECT").stmts[0].stmt.select_stmt:
             (arguments,) = split(text)
             arguments = replace(arguments, character_offset=statement.character_offset)
-            literals = frozenset(at for at, value in enumerate(wanted) if value.a_const.HasField("sval"))
+            literals = {
+                at: value.a_const.location
+                for at, value in enumerate(wanted)
+                if value.WhichOneof("node") == "a_const" and not value.a_const.isnull
+            }
             return replace(statement, arguments=arguments, literals=literals)
     return _refused(statement, "The arguments of this EXECUTE cannot be read.")

