@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -34,7 +34,7 @@ def merge(catalog: Catalog, document: str) -> Catalog:
     """The catalog with the document's objects laid over it."""
     answer = json.loads(document)
     sources = {
-        oid: Source(text, header, tuple(relations or ()), tuple(map(_mentioned, functions or ())))
+        oid: Source(text, header, tuple(relations or ()), *_mentioned(functions or ()))
         for oid, text, header, relations, functions in answer["sources"] or ()
     }
     types = {row[0]: _type(row) for row in answer["types"] or ()}
@@ -104,6 +104,8 @@ def _type(row: list[Any]) -> Type:
 def _function(row: list[Any], source: Source | None) -> Function:
     oid, schema, name, kind, language, security_definer, calls, version, is_strict, result_types, *rest = row
     settings, compiled = rest
+    if source is not None and version.endswith("t"):
+        source = replace(source, holds_own_types=True)
     return Function(
         oid,
         schema,
@@ -121,10 +123,21 @@ def _function(row: list[Any], source: Source | None) -> Function:
     )
 
 
-def _mentioned(row: list[Any]) -> tuple[str, Function]:
-    called, oid, name, language, security_definer, settings, compiled = row
-    function = Function(oid, "", name, language=language, security_definer=security_definer)
-    return called or "", replace(function, settings=tuple(settings or ()), compiled=compiled or "")
+def _mentioned(
+    rows: Iterable[list[Any]],
+) -> tuple[tuple[tuple[str, Function], ...], tuple[Function, ...], bool]:
+    named: list[tuple[str, Function]] = []
+    of_types: list[Function] = []
+    holds_own_types = False
+    for called, oid, name, language, security_definer, settings, compiled, has_own_types in rows:
+        function = Function(oid, "", name, language=language, security_definer=security_definer)
+        function = replace(function, settings=tuple(settings or ()), compiled=compiled or "")
+        if called == "":
+            of_types.append(function)
+        else:
+            named.append((called or "", function))
+            holds_own_types = holds_own_types or bool(has_own_types)
+    return tuple(named), tuple(of_types), holds_own_types
 
 
 def _with_checks_closed(types: Mapping[int, Type], known: Mapping[int, Type]) -> list[Type]:

@@ -90,6 +90,10 @@ class Source:
     """All whose names are in it, in any schema."""
     functions: tuple[tuple[str, Function], ...] = ()
     """Of users, by the name by which it may call them; "": they may run without one. Schema and result are left out."""
+    of_types: tuple[Function, ...] = ()
+    """Those of casts and operators that only run for values of types that users made."""
+    holds_own_types: bool = False
+    """It may have such values, also apart from columns of the relations."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -336,7 +336,10 @@ SELECT pg_catalog.json_build_object(
       (SELECT pg_catalog.json_agg(m.oid::pg_catalog.int8) FROM pg_catalog.pg_class AS m WHERE MENTIONED_RELATION),
       (SELECT pg_catalog.json_agg(pg_catalog.json_build_array(
           m.name, o.oid::pg_catalog.int8, o.proname, g.lanname, o.prosecdef, pg_catalog.to_json(o.proconfig),
-          CASE WHEN g.lanname = 'c' THEN o.probin WHEN g.lanname = 'internal' THEN o.prosrc END))
+          CASE WHEN g.lanname = 'c' THEN o.probin WHEN g.lanname = 'internal' THEN o.prosrc END,
+          -- Whether a call of it has a value of a type that users made; an operator's operands may be literals.
+          o.prorettype >= 16384 OR (m.name <> '' AND pg_catalog.array_cat(
+            o.proargtypes::pg_catalog.oid[], o.proallargtypes)::pg_catalog.text OPERATOR(pg_catalog.~) '[0-9]{5}')))
         FROM MENTIONED_FUNCTIONS AS m(oid, name)
         JOIN pg_catalog.pg_proc AS o ON o.oid = m.oid
         JOIN pg_catalog.pg_language AS g ON g.oid = o.prolang)))

@@ -22,6 +22,7 @@ _WORDS: Final = (
     " '[^[:alnum:]_$]+')::pg_catalog.name[]"
 )
 _MENTIONS: Final = re.compile(r"MENTIONS\(([\w.]+)\)")
+_MADE_OF_OTHERS: Final = re.compile(r"IS_MADE_OF_OTHERS\(([\w.]+), ([\w.]+)\)")
 _OPERATOR: Final = re.compile(r"(?<= )(=|<>|>=|>|<|\|\|)(?= )")
 
 ARGUMENTS_STATEMENT: Final = """
@@ -43,9 +44,16 @@ def qualified(text: str) -> str:
     """SQL of this package as it is sent: without comments, operators qualified (the client's search_path is unknown).
 
     ROW_VERSION(a) stands for the version of the row `a`, MENTIONS(x) for "the word x is in the source of
-    the function `p`", as it is or in lower case, ARGUMENT(n) for the n-th array of OIDs of the setting.
+    the function `p`", as it is or in lower case, IS_MADE_OF_OTHERS(x, y) for "one of these types may be
+    the row type of a table, a domain or an array", ARGUMENT(n) for the n-th array of OIDs of the setting.
     """
     text = text.replace("MENTIONED_RELATION", MENTIONED_RELATION).replace("MENTIONED_FUNCTIONS", MENTIONED_FUNCTIONS)
+    text = text.replace("HOLDS_OWN_TYPES", HOLDS_OWN_TYPES).replace("OWN_TYPE", _OWN_TYPE)
+    text = _MADE_OF_OTHERS.sub(
+        r"EXISTS (SELECT FROM pg_catalog.pg_type AS y"
+        r" WHERE (y.oid = \1 OR y.oid = \2) AND (y.typtype = 'c' OR y.typtype = 'd' OR y.typelem <> 0))",
+        text,
+    )
     text = _MENTIONS.sub(rf"\1 = ANY ({_WORDS})", text)
     text = re.sub(r"ROW_VERSION\((\w)\)", r"\1.xmin::pg_catalog.text || \1.ctid::pg_catalog.text", text)
     text = re.sub(r"ARGUMENT\((\d)\)", rf"(SELECT {_ARGUMENT}[])", text)
@@ -77,15 +85,24 @@ in it: all that code without SQL made at run time can reach, and more, but for n
 
 MENTIONED_FUNCTIONS: Final = """(
   SELECT o.oid, o.proname FROM pg_catalog.pg_proc AS o WHERE o.oid >= 16384 AND MENTIONS(o.proname)
-  -- Those that run without their name: of operators, of casts, of the checks of domains.
+  -- Those that run without their name: of operators, also behind IN, LIKE, CASE and ORDER BY, of casts, of domains.
   UNION ALL
-  SELECT o.oprcode::pg_catalog.oid, NULL FROM pg_catalog.pg_operator AS o
+  SELECT o.oprcode::pg_catalog.oid,
+    CASE WHEN (o.oprleft >= 16384 OR o.oprright >= 16384) AND pg_catalog.strpos(p.prosrc, o.oprname) = 0
+      AND NOT IS_MADE_OF_OTHERS(o.oprleft, o.oprright) THEN '' END
+  FROM pg_catalog.pg_operator AS o
   WHERE o.oid >= 16384 AND (pg_catalog.strpos(p.prosrc, o.oprname) > 0
-    -- Those behind IN, LIKE, CASE, ORDER BY and the like.
-    OR (o.oprleft < 16384 AND o.oprright < 16384
-      AND o.oprname = ANY ('{=,<>,<,>,<=,>=,~~,!~~,~~*,!~~*,~}'::pg_catalog.name[])))
+    OR o.oprname = ANY ('{=,<>,<,>,<=,>=,~~,!~~,~~*,!~~*,~}'::pg_catalog.name[]))
   UNION ALL
-  SELECT o.castfunc, NULL FROM pg_catalog.pg_cast AS o WHERE o.oid >= 16384 AND o.castfunc >= 16384
+  SELECT o.castfunc,
+    CASE WHEN (o.castsource >= 16384 OR o.casttarget >= 16384)
+      -- An operand or an argument may be cast to a type that nothing else names.
+      AND (o.castcontext <> 'i' OR NOT (
+        EXISTS (SELECT FROM pg_catalog.pg_operator AS q
+          WHERE q.oid >= 16384 AND (q.oprleft = o.casttarget OR q.oprright = o.casttarget))
+        OR EXISTS (SELECT FROM pg_catalog.pg_type AS y WHERE y.oid >= 16384 AND y.typbasetype = o.casttarget)))
+      AND NOT IS_MADE_OF_OTHERS(o.castsource, o.casttarget) THEN '' END
+  FROM pg_catalog.pg_cast AS o WHERE o.oid >= 16384 AND o.castfunc >= 16384
   UNION ALL
   SELECT d.refobjid, NULL FROM pg_catalog.pg_type AS o
   JOIN pg_catalog.pg_constraint AS k ON k.contypid = o.oid
@@ -93,16 +110,32 @@ MENTIONED_FUNCTIONS: Final = """(
     AND d.refclassid = 'pg_catalog.pg_proc'::pg_catalog.regclass AND d.refobjid >= 16384
   WHERE o.oid >= 16384 AND o.typtype = 'd' AND MENTIONS(o.typname)
 )"""
-"""Functions of users that the function `p` may run: (oid, name); NULL: without its name."""
+"""Functions of users that the function `p` may run: (oid, name); NULL: without its name; "": likewise, but only where
+it has a value of a type that users made."""
+
+_OWN_TYPE: Final = """(y.oid >= 16384 AND (y.typtype <> 'd' OR y.typbasetype >= 16384)
+  AND (y.typtype <> 'c' OR EXISTS (
+    SELECT FROM pg_catalog.pg_attribute AS a WHERE a.attrelid = y.typrelid AND a.atttypid >= 16384)))"""
+"""Whether users made the type `y`, and it is not only a domain over one, or a row of some, that are built in."""
+
+HOLDS_OWN_TYPES: Final = """(
+  EXISTS (SELECT FROM pg_catalog.pg_type AS y
+    WHERE y.oid = ANY (pg_catalog.array_cat(p.proargtypes::pg_catalog.oid[] || p.prorettype, p.proallargtypes))
+      AND (OWN_TYPE OR (y.typtype = 'p' AND y.typname <> 'void' AND y.typname <> 'trigger'
+        AND (y.typname <> 'record' OR y.oid = ANY (p.proargtypes)))))
+  OR EXISTS (SELECT FROM pg_catalog.pg_type AS y WHERE y.typrelid = 0 AND OWN_TYPE AND MENTIONS(y.typname)))"""
+"""Whether the function `p` may have a value of a type that users made, by its arguments, its result or a type that its
+source names."""
 
 FUNCTION_VERSION: Final = """(ROW_VERSION(p) || ROW_VERSION(n)
   || CASE WHEN p.prolang > 14 THEN pg_catalog.concat(
     (SELECT pg_catalog.string_agg(m.oid::pg_catalog.text || ROW_VERSION(m), ' ' ORDER BY m.oid)
       FROM pg_catalog.pg_class AS m WHERE MENTIONED_RELATION), ';',
-    (SELECT pg_catalog.string_agg(m.oid::pg_catalog.text, ' ' ORDER BY m.oid)
-      FROM MENTIONED_FUNCTIONS AS m(oid, name))) ELSE '' END)"""
+    (SELECT pg_catalog.string_agg(pg_catalog.concat(m.oid, m.name IS NULL, m.name), ' ' ORDER BY m.oid, m.name)
+      FROM MENTIONED_FUNCTIONS AS m(oid, name)), ';', HOLDS_OWN_TYPES) ELSE '' END)"""
 """Of the row `p` of pg_proc in the schema `n`; replacing an aggregate writes this row too. What its source
-names is looked up when it runs, so something new of such a name changes the version."""
+names is looked up when it runs, so something new of such a name changes the version. The last letter of that of a
+function with a source: t if `HOLDS_OWN_TYPES`."""
 
 TYPE_VERSION: Final = """(
   SELECT pg_catalog.md5(pg_catalog.string_agg(v.x, ' ' ORDER BY v.x))

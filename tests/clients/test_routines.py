@@ -159,3 +159,68 @@ def test_code_and_names_are_those_of_now(functions: Place) -> None:
         with pytest.raises(psycopg.errors.InsufficientPrivilege):
             agent.execute("SELECT of_teams()")
         functions.database.sql("DROP VIEW public.teams_copy")
+
+
+def test_casts_and_operators_of_own_types_count_where_such_values_are(functions: Place) -> None:
+    functions.database.sql(
+        """
+        CREATE TYPE shade AS ENUM ('dark', 'light');
+        CREATE TYPE tint AS ENUM ('red');
+        CREATE TABLE shades (s shade);
+        CREATE TABLE two (a int);
+        INSERT INTO two VALUES (1);
+        INSERT INTO shades VALUES ('dark');
+        CREATE FUNCTION spy(int) RETURNS shade LANGUAGE plpgsql AS
+          $$ BEGIN RETURN (SELECT 'dark' FROM users WHERE name LIKE 'A%'); END $$;
+        CREATE CAST (int AS shade) WITH FUNCTION spy(int) AS IMPLICIT;
+        CREATE FUNCTION spy_row(two) RETURNS tint LANGUAGE plpgsql AS
+          $$ BEGIN RETURN (SELECT 'red' FROM users LIMIT 1); END $$;
+        CREATE FUNCTION of_param(shade) RETURNS bool LANGUAGE plpgsql AS $$ BEGIN RETURN $1 IN (1); END $$;
+        CREATE FUNCTION of_any(anyelement) RETURNS text LANGUAGE plpgsql AS $$ BEGIN RETURN $1; END $$;
+        CREATE FUNCTION of_name() RETURNS text LANGUAGE plpgsql AS $$ BEGIN RETURN 1::shade::text; END $$;
+        CREATE FUNCTION of_array() RETURNS text LANGUAGE plpgsql AS $$ BEGIN RETURN ('{dark}'::shade[])[1]; END $$;
+        CREATE FUNCTION of_column() RETURNS bigint LANGUAGE plpgsql AS
+          $$ BEGIN RETURN (SELECT count(*) FROM shades WHERE s IN (1)); END $$;
+        CREATE FUNCTION of_result() RETURNS shade LANGUAGE plpgsql AS $$ BEGIN RETURN 1; END $$;
+        CREATE FUNCTION of_out(OUT x shade) LANGUAGE plpgsql AS $$ BEGIN x := 1; END $$;
+        CREATE FUNCTION of_row() RETURNS text LANGUAGE plpgsql AS
+          $$ DECLARE r two; BEGIN SELECT * INTO r FROM two; RETURN two FROM two; END $$;
+        CREATE DOMAIN small AS int CHECK (VALUE < 9);
+        CREATE FUNCTION of_domain(pair_of, s small DEFAULT 2) RETURNS small LANGUAGE plpgsql AS
+          $$ DECLARE t small; p pair_of; BEGIN t := $1.b + s; RETURN t; END $$;
+        CREATE TABLE with_shade (id int, s shade);
+        CREATE TABLE without_shade (id int, s text);
+        CREATE FUNCTION on_write() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN NEW.s := 1; RETURN NEW; END $$;
+        CREATE TRIGGER t BEFORE INSERT ON with_shade FOR EACH ROW EXECUTE FUNCTION on_write();
+        CREATE TRIGGER t BEFORE INSERT ON without_shade FOR EACH ROW EXECUTE FUNCTION on_write();
+        GRANT ALL ON ALL TABLES IN SCHEMA public TO public;
+        """
+    )
+    calls = "of_param('dark')", "of_any(1)", "of_name()", "of_array()", "of_column()", "of_result()", "of_out()"
+    with psycopg.connect(functions.masked, autocommit=True) as agent:
+        assert agent.execute("SELECT plus(1)").fetchall() == [(2,)]
+        assert agent.execute("SELECT of_row()").fetchall() == [("(1)",)]
+        assert agent.execute("SELECT of_domain('(1,2)')").fetchall() == [(4,)]
+        assert agent.execute("INSERT INTO without_shade VALUES (1) RETURNING s").fetchall() == [("1",)]
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            agent.execute("INSERT INTO with_shade VALUES (1) RETURNING s")
+        for call in calls:
+            with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                agent.execute(f"SELECT {call}".encode())
+        # An operand is cast to a type that the source does not name.
+        functions.database.sql(
+            """
+            CREATE FUNCTION differ(int) RETURNS bool LANGUAGE plpgsql AS $$ BEGIN RETURN $1 === 1.5; END $$;
+            CREATE FUNCTION harmless(shade, numeric) RETURNS bool LANGUAGE internal AS 'texteq';
+            CREATE OPERATOR === (leftarg = shade, rightarg = numeric, function = harmless);
+            """
+        )
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            agent.execute("SELECT differ(1)")
+        functions.database.sql("DROP OPERATOR === (shade, numeric); DROP FUNCTION harmless")
+        assert agent.execute("SELECT plus(1)").fetchall() == [(2,)]
+        # The row type of a table.
+        functions.database.sql("CREATE CAST (two AS tint) WITH FUNCTION spy_row(two)")
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            agent.execute("SELECT of_row()")
+        functions.database.sql("DROP CAST (two AS tint); DROP CAST (int AS shade)")

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Final
 
-from pgproxy.catalog.model import ACTIVITY, Function, Relation, Source, Trigger, TriggerBit
+from pgproxy.catalog.model import ACTIVITY, FIRST_NORMAL_OID, Function, Relation, Source, Trigger, TriggerBit
 from pgproxy.errors import NotUnderstood
 from pgproxy.statements.lineage import builtins, extensions
 from pgproxy.statements.lineage.failures import ERROR
@@ -62,7 +62,7 @@ class Triggers:
         if not function.has_harmless_settings:
             raise NotUnderstood("their code changes settings")
         code = read_trigger_code(source.text)
-        self.check_calls(code, source, frozenset(one.name for one in relation.columns))
+        self.check_calls(code, source, relation)
         for oid in trigger.functions:
             walk.functions.check(oid)
         for one in relation.columns:
@@ -99,17 +99,20 @@ class Triggers:
         value = derived(*(self._value(column) for column in decisive))
         return dict.fromkeys(names, value)
 
-    def check_calls(self, code: TriggerCode, source: Source, columns: frozenset[str] = frozenset()) -> None:
+    def check_calls(self, code: TriggerCode, source: Source, relation: Relation | None = None) -> None:
         """Every function that it may run is built in, and runs no text.
 
         Args:
-            columns: names after a dot that are no calls.
+            relation: whose trigger it is: names of its columns after a dot are no calls.
 
         Raises:
             NotUnderstood: with what it calls.
         """
         own = {name for name, _ in source.functions}
         unknown = {name for name, function in source.functions if not extensions.is_known(function)}
+        if not all(map(extensions.is_known, source.of_types)) and self._holds_own_types(source, relation):
+            unknown.add("")
+        columns = {one.name for one in relation.columns} if relation is not None else set()
         if "" in unknown:
             raise NotUnderstood("operators, casts or domains in it run functions that are not built in")
         if code.fields & unknown - columns:
@@ -121,6 +124,21 @@ class Triggers:
             is_known = name not in unknown if is_own else is_built_in
             if not is_known or name in _NEVER:
                 raise NotUnderstood(f"it calls {name}")
+
+    def _holds_own_types(self, source: Source, relation: Relation | None) -> bool:
+        named = [self._walk.relation(oid) for oid in source.relations]
+        seen = named if relation is None else [relation, *named]
+        return source.holds_own_types or any(self._is_own(column.type_oid) for one in seen for column in one.columns)
+
+    def _is_own(self, oid: int, inside: frozenset[int] = frozenset()) -> bool:
+        """A type that users made, other than domains, rows and arrays of built-in ones."""
+        if oid < FIRST_NORMAL_OID or oid in inside:
+            return False
+        found = self._walk.catalog.types.get(oid)
+        if found is None or not (found.kind in "dc" or found.element):
+            return True
+        parts = (found.base, found.element, *found.members)
+        return any(self._is_own(part, inside | {oid}) for part in parts)
 
     def check_type(self, oid: int) -> None:
         found = self._walk.catalog.types.get(oid)
