@@ -47,7 +47,7 @@ class Constraint:
     """What a row that is written is tested against, together with what is stored already."""
 
     kind: str
-    """u unique or exclusion (also an index without a constraint), f foreign key, c check."""
+    """u unique (also an index without a constraint), x exclusion, f foreign key, c check."""
     columns: frozenset[tuple[int, int]]
     """(relation, attribute number) of the columns that the test compares; of a foreign key on both sides."""
 

@@ -238,7 +238,7 @@ SELECT pg_catalog.json_build_object(
         ) AS k(attnum) WHERE k.attnum > 0) END,
       (SELECT pg_catalog.json_agg(g.tested)
         FROM (
-          SELECT pg_catalog.json_build_array('u', (
+          SELECT pg_catalog.json_build_array(CASE WHEN i.indisexclusion THEN 'x' ELSE 'u' END, (
               SELECT pg_catalog.json_agg(pg_catalog.json_build_array(c.oid::pg_catalog.int8, t.attnum))
               FROM (
                 SELECT u.attnum FROM pg_catalog.unnest(i.indkey) AS u(attnum)

@@ -90,11 +90,11 @@ class Carrying:
                 yield ColumnId(target.relation, column.attnum), column.sources
 
     def is_checked(self, target: ColumnId) -> bool:
-        """A check compares what is written there. Raises NotUnderstood."""
+        """A check or an exclusion constraint compares what is written there. Raises NotUnderstood."""
         column = self._masked.column(target)
         name = "" if column is None else column.name
         return any(
-            constraint.kind == "c" and own is not None and (one.oid, own.attnum) in constraint.columns
+            constraint.kind in ("c", "x") and own is not None and (one.oid, own.attnum) in constraint.columns
             for one in self._masked.with_descendants(self._masked.relation(target.relation))
             for own in (column_named(one, name),)
             for constraint in one.constraints

@@ -196,18 +196,19 @@ def effect_denials(effect: Effect, carrying: Carrying, defaults: Defaults) -> It
         )
 
 
-_TESTS = {"u": "a unique constraint", "f": "a foreign key", "c": "a check"}
+_TESTS = {"u": "a unique constraint", "x": "an exclusion constraint", "f": "a foreign key", "c": "a check"}
 
 
 def _test_denials(write: Write, target: Carried, carrying: Carrying) -> Iterator[Reason]:
     """Whether a row is accepted tells whether a value is there already, or how it compares.
 
-    Under equality the constants of an INSERT are counted (`comparisons`). A check may compare by less than, and in an
-    UPDATE of a key that a masked column references it is the row's old value that is looked for.
+    Under equality the constants of an INSERT are counted (`comparisons`). A check may compare by less than, an
+    exclusion constraint by overlap, and in an UPDATE of a key that a masked column references it is the row's old value
+    that is looked for.
     """
     name = target.name
     for kind, column in carrying.tested_with(write.target):
-        is_uncounted = kind == "c" or (kind == "f" and write.changes_rows and target.mask is None)
+        is_uncounted = kind in ("c", "x") or (kind == "f" and write.changes_rows and target.mask is None)
         for one in carrying.of_source(Source(column, Form.COPY)):
             level = None if one.mask is None else one.mask.predicates
             if one.mask is not None and (level == "deny" or (level == "equality" and is_uncounted)):

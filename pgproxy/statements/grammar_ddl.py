@@ -63,7 +63,7 @@ _KEYS = frozenset({pb.CONSTR_PRIMARY, pb.CONSTR_UNIQUE})
 _CONSTRAINT_NAMES = {
     pb.CONSTR_CHECK: "a CHECK of more than columns of its own, constants, operators and simple functions",
     pb.CONSTR_DEFAULT: "this DEFAULT",
-    pb.CONSTR_EXCLUSION: "EXCLUDE",
+    pb.CONSTR_EXCLUSION: "EXCLUDE over more than columns of its own, constants, operators and simple functions",
     pb.CONSTR_GENERATED: "a generated column of more than columns, constants, operators and simple functions",
 }
 
@@ -248,6 +248,8 @@ def _new_constraint(constraint: Any, columns: frozenset[str], uses: list[Use]) -
     if kind == pb.CONSTR_FOREIGN:
         uses.append(_referenced(constraint))
         return
+    if kind == pb.CONSTR_EXCLUSION and all(is_simple(one, columns) for one in _compared(constraint)):
+        return
     raise _Harm(_CONSTRAINT_NAMES.get(kind, "this constraint"))
 
 
@@ -259,6 +261,18 @@ def _is_own_attribute(constraint: Any) -> bool:
 def _referenced(constraint: Any) -> Use:
     """The primary key where no columns are named; the text does not say which that is, so all of them."""
     return Use(constraint.pktable, _columns(constraint.pk_attrs), moves=True)
+
+
+def _compared(constraint: Any) -> list[Any]:
+    """What an EXCLUDE tests: each element compared with itself by its operator, and the condition."""
+    if constraint.access_method not in _ACCESS_METHODS:
+        raise _Harm("EXCLUDE USING another access method")
+    tests = []
+    for node in constraint.exclusions:
+        element, operator = node.list.items[0].index_elem, node.list.items[1].list.items
+        value = _indexed(element)
+        tests.append(pb.Node(a_expr=pb.A_Expr(kind=pb.AEXPR_OP, name=operator, lexpr=value, rexpr=value)))
+    return [*tests, constraint.where_clause] if constraint.HasField("where_clause") else tests
 
 
 def _alter_table(alter: Any, uses: list[Use]) -> None:
@@ -319,6 +333,8 @@ def _added_constraint(table: Any, constraint: Any, uses: list[Use]) -> None:
             uses.append(Use(table, _columns((*constraint.keys, *constraint.including))))
         case pb.CONSTR_FOREIGN:
             uses += [Use(table, _columns(constraint.fk_attrs)), _referenced(constraint)]
+        case pb.CONSTR_EXCLUSION:
+            uses.append(Use(table, (*_compared(constraint), *_columns(constraint.including))))
         case kind:
             raise _Harm(_CONSTRAINT_NAMES.get(kind, "this constraint"))
 
@@ -359,15 +375,20 @@ def _create_index(index: Any, uses: list[Use]) -> None:
         raise _Harm("CREATE INDEX CONCURRENTLY")
     if index.access_method not in _ACCESS_METHODS:
         raise _Harm("CREATE INDEX USING another access method")
-    expressions: list[Any] = []
-    for node in (*index.index_params, *index.index_including_params):
-        element = node.index_elem
-        if len(element.opclass) > 1:  # PostgreSQL's own, and those of extensions, are found by search_path
-            raise _Harm("CREATE INDEX with an operator class of a named schema")
-        expressions.append(element.expr if element.HasField("expr") else _column_reference(element.name))
+    elements = (*index.index_params, *index.index_including_params)
+    try:
+        expressions = [_indexed(node.index_elem) for node in elements]
+    except _Harm as harm:
+        raise _Harm(f"CREATE INDEX with {harm}") from None
     if index.HasField("where_clause"):
         expressions.append(index.where_clause)
     uses.append(Use(index.relation, tuple(expressions)))
+
+
+def _indexed(element: Any) -> Any:
+    if len(element.opclass) > 1:  # PostgreSQL's own, and those of extensions, are found by search_path
+        raise _Harm("an operator class of a named schema")
+    return element.expr if element.HasField("expr") else _column_reference(element.name)
 
 
 _NAMED_ONLY = frozenset(

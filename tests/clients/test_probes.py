@@ -28,6 +28,7 @@ masks:
   "*.later": {{word: redact}}
   "later.*": {{word: redact}}
   public.visits: {{who: redact}}
+  public.stays: {{nights: redact}}
 limits:
   - {{name: guessing, for: [agent], probes: {LIMIT}, per: hour, then: deny}}
   - {{name: asking, for: [careful], probes: {LIMIT}, per: hour, then: hold}}
@@ -50,6 +51,8 @@ CREATE SCHEMA later;
 CREATE DOMAIN guessed AS text DEFAULT 'guess';
 CREATE TABLE places (id int PRIMARY KEY, code text UNIQUE);
 CREATE TABLE visits (id int, who text REFERENCES places (code));
+CREATE TABLE stays (id int, room int, nights daterange, EXCLUDE USING gist (nights WITH &&) WHERE (room = 1));
+INSERT INTO stays VALUES (1, 1, '[2026-01-05,2026-01-09)');
 CREATE TABLE mentions (ssn text REFERENCES users (ssn));
 INSERT INTO places VALUES (1, 'x'), (2, 'y'); INSERT INTO visits VALUES (1, 'x');
 """
@@ -122,6 +125,11 @@ DENIED = (
     "SELECT count(*) FROM users WHERE ssn = current_schema",
     "SELECT count(*) FROM users WHERE ssn = current_schema()",
     "UPDATE places SET code = 'z' WHERE id = 2",
+    # An exclusion constraint compares by more than equality: each range halves what is left.
+    "INSERT INTO stays VALUES (2, 1, '[2026-01-01,2026-07-01)')",
+    "INSERT INTO stays VALUES (2, 1, '[2026-01-01,2026-07-01)') ON CONFLICT DO NOTHING",
+    "UPDATE stays SET room = 1 WHERE id = 2",
+    "ALTER TABLE stays ADD EXCLUDE USING gist (nights WITH &&)",
 )
 
 

@@ -109,10 +109,14 @@ CREATE INDEX customers_city ON customers (city, lower(name)) WHERE is_active;
 CREATE TABLE favourites (customer_id int REFERENCES customers (id), product_id int REFERENCES products, PRIMARY KEY (customer_id, product_id));
 INSERT INTO favourites VALUES (1, 2), (2, 2);
 
+CREATE TABLE bookings (id int, room text, during tstzrange, EXCLUDE USING gist (during WITH &&) WHERE (room <> 'hall'));
+ALTER TABLE bookings ADD CONSTRAINT one_each EXCLUDE USING btree (lower(room) WITH =, id WITH =) DEFERRABLE INITIALLY DEFERRED;
+INSERT INTO bookings VALUES (1, 'a', '[2026-01-01,2026-01-02)'), (2, 'b', '[2026-01-03,2026-01-04)');
+
 -- and the end
 DROP INDEX customers_city, orders_status_idx, products_tags, products_attributes, events_brin;
 ALTER TABLE customers DROP COLUMN loyalty, DROP CONSTRAINT customers_country;
-DROP TABLE categories, favourites, stock, warehouses, audit_log, "Mixed Case", measurements, readings, cache, regions, loads;
+DROP TABLE bookings, categories, favourites, stock, warehouses, audit_log, "Mixed Case", measurements, readings, cache, regions, loads;
 DROP VIEW open_orders, per_city;
 DROP TYPE price_range;
 DROP DOMAIN short_code;
