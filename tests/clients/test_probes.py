@@ -67,6 +67,10 @@ OVER = (
     f"SELECT count(*) FROM users WHERE {' OR '.join(f'ssn = {word!r}' for word in WORDS)}",
     f"SELECT count(*) FROM users JOIN (VALUES {', '.join(f'({word!r})' for word in WORDS)}) v(x) ON ssn = x",
     f"SELECT count(*) FROM users WHERE ssn IN (VALUES {', '.join(f'({word!r})' for word in WORDS)})",
+    f"SELECT count(*) FROM users, unnest(ARRAY[{LITERALS}]::varchar(9)[]) g WHERE ssn = g",
+    f"SELECT count(*) FROM users WHERE ssn IN (SELECT unnest('{{{','.join(WORDS)}}}'::text[]))",
+    "SELECT count(*) FROM users, ROWS FROM (unnest(ARRAY['a', 'b', 'c']), unnest('{1,2,3,4}'::text[])) g(x, y)"
+    " WHERE ssn = x || y",
     f"SELECT x FROM ({' UNION ALL '.join(f'SELECT {word!r} AS x' for word in WORDS)}) g JOIN users ON x = ssn",
     f"WITH g(x) AS (VALUES {', '.join(f'({word!r})' for word in WORDS)}) SELECT x FROM g, users WHERE ssn = x",
     f"SELECT ssn FROM users INTERSECT (VALUES {', '.join(f'({word!r})' for word in WORDS)})",
@@ -83,6 +87,8 @@ OVER = (
     f"INSERT INTO users (id, ssn) VALUES {', '.join(f'({1000 + n}, {w!r})' for n, w in enumerate(WORDS))}"
     " ON CONFLICT DO NOTHING",
     f"INSERT INTO users (id, ssn) SELECT 5000, x FROM (VALUES {', '.join(f'({w!r})' for w in WORDS)}) v(x)",
+    f"INSERT INTO users (id, ssn) SELECT * FROM unnest(ARRAY[{', '.join(map(str, range(5000, 5011)))}],"
+    f" ARRAY[{LITERALS}]) ON CONFLICT DO NOTHING",
     f"CREATE TABLE made AS SELECT x AS guess_ssn FROM (VALUES {', '.join(f'({word!r})' for word in WORDS)}) v(x)",
     f"INSERT INTO computed_by_one VALUES {', '.join(f'({n})' for n in range(LIMIT + 1))}",
     f"INSERT INTO mentions VALUES {', '.join(f'({word!r})' for word in WORDS)}",
@@ -92,7 +98,9 @@ DENIED = (
     "SELECT count(*) FROM users WHERE ssn = ANY (('{' || 'a,b' || '}')::text[])",
     "SELECT count(*) FROM users WHERE ssn IN (SELECT 'ssn-' || g FROM generate_series(1, 100) g)",
     "SELECT count(*) FROM users, generate_series(1, 100) g WHERE pin = g",
-    "SELECT count(*) FROM users, unnest(ARRAY['a', 'b']) g WHERE ssn = g",
+    "SELECT count(*) FROM users, unnest(string_to_array('a,b', ',')) g WHERE ssn = g",
+    "SELECT count(*) FROM users WHERE ssn IN (SELECT unnest((SELECT array_agg(guess) FROM guesses)))",
+    "SELECT count(*) FROM users, unnest(ARRAY['a', 'b']) WITH ORDINALITY g(x, n) WHERE pin = n",
     "WITH RECURSIVE g(x, n) AS (SELECT 'a', 1 UNION ALL SELECT x || 'b', n + 1 FROM g WHERE n < 99)"
     " SELECT count(*) FROM users, g WHERE ssn = x",
     "SELECT count(*) FROM users WHERE ssn = 'ssn-' || (random() * 50)::int",

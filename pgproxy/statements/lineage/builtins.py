@@ -14,6 +14,8 @@ from typing import Final
 
 COUNT_ANY: Final = 2147
 """count("any")."""
+UNNEST: Final = 2331
+"""unnest(anyarray)."""
 COUNT_STAR: Final = 2803
 SET_CONFIG: Final = 2078
 """set_config(text, text, boolean): passes only as a call that does what an allowed SET does."""

@@ -321,11 +321,11 @@ class Entries:
                 given = self._walk.expressions.call_columns(expression, scope, len(numbers))
                 values.update(zip(numbers, given, strict=True))
                 continue
-            value = derived(self._walk.expressions.value(expression, scope))
+            value = self._walk.expressions.value(expression, scope)
+            value = derived(value) if value.sources or len(numbers) > 1 else value
             if not (is_call and not expression["funcretset"]):
                 self._walk.predicates.use(value, UseKind.RANGE, "function")
-            for at in numbers:
-                values[at] = union((values.get(at, NOTHING), value))
+            values.update(dict.fromkeys(numbers, value))
         if entry["funcordinality"]:
             values[len(values) + 1] = NOTHING
         return Columns.of(values)

@@ -252,6 +252,8 @@ class Expressions:
             # In FROM its columns are told apart (`entries`); here it is one row.
             return derived(*arguments, Value(frozenset((Source(ColumnId(oid, 0), Form.ROW),))))
         if is_set:
+            if oid == builtins.UNNEST and not arguments[0].sources:
+                return arguments[0]  # an array's constants are its elements
             self._walk.predicates.use(derived(*arguments), UseKind.RANGE, "function")
         elif name in builtins.JSON_STEP and len(nodes) == 2:
             return at_path(arguments[0], constant_steps(nodes[1]), derived(*arguments))

@@ -2,7 +2,7 @@
 
 Whoever compares one with a masked column asks one question, and policy counts questions. So an expression counts as one
 value only if it is: built-in scalar functions that give the same for the same arguments. Anything that makes several
-(a set, an array of a text, a random number) gives no `Value.constants`, and equality with it is no literal equality.
+(an array of a text, a series, a random number) gives no `Value.constants`, and equality with it is no literal equality.
 """
 
 from __future__ import annotations
