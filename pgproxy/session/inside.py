@@ -261,8 +261,10 @@ class Inside:
         rows: list[bytes] = []
 
         def decided(verdict: Verdict) -> None:
-            portal.verdict = outer.around(verdict)
-            then(portal)
+            # What the view compares was counted when it was made.
+            if is_charged(state, replace(verdict, decision=None), None):
+                portal.verdict = outer.around(verdict)
+                then(portal)
 
         def answered() -> None:
             if not rows:  # no materialized view: the server says so

@@ -1,5 +1,7 @@
 """Probes of an execution: the constants of its text and the parameters of its Bind, charged before it runs.
 
+So are the processes that it signals, which are given in the same way: they must be its identity's own.
+
 What is counted is a keyed digest of the column and of the value's text, so `'5'` as a literal, as a text parameter and
 as a binary one are the same probe wherever the type's values can be read here.
 """
@@ -7,17 +9,20 @@ as a binary one are the same probe wherever the type's values can be read here.
 from __future__ import annotations
 
 import hashlib
+import re
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import product
 
 from pgproxy.catalog.model import Type
-from pgproxy.errors import NotUnderstood, ProxyError
+from pgproxy.errors import NotUnderstood, ProxyError, StatementDenied
 from pgproxy.masking.keys import Draw
 from pgproxy.policy.comparisons import Comparison
 from pgproxy.policy.probes import Probe
 from pgproxy.policy.subject import subject_of
 from pgproxy.session.actions import Log
+from pgproxy.session.admission import has_masks
+from pgproxy.session.context import SessionContext
 from pgproxy.session.prepared import Verdict
 from pgproxy.session.refusing import refuse_here
 from pgproxy.session.state import SessionState
@@ -27,6 +32,7 @@ from pgproxy.wire.formats.codec import BINARY_FORMAT, TEXT_FORMAT, UNPARSEABLE
 from pgproxy.wire.query import Bind
 
 DIGEST_BYTES = 16
+_PROCESS = re.compile(rb"\s*[0-9]{1,10}\s*")
 MOST_COMBINATIONS = 10_000
 
 
@@ -38,7 +44,9 @@ def is_charged(
     *,
     shows_tokens: bool = False,
 ) -> bool:
-    """Count what this execution compares masked columns with; False: a limit refused it, and nothing was counted.
+    """Count what this execution compares masked columns with; False: it was refused, and nothing was counted.
+
+    It is refused by a limit, or since it signals a session that is not its identity's own.
 
     Args:
         verdict: of the statement itself, not of one that holds or names it.
@@ -58,10 +66,13 @@ def _charge(
     state: SessionState, verdict: Verdict, bind: Bind | None, arguments: Verdict | None, *, shows_tokens: bool
 ) -> None:
     decision, understanding = verdict.decision, verdict.understanding
-    if decision is None or understanding is None:
+    if understanding is None:
         return
-    compared = decision.comparisons + decision.shown_tokens if shows_tokens else decision.comparisons
-    if not compared:
+    signals = understanding.lineage.signals
+    compared = () if decision is None else decision.comparisons
+    if decision is not None and shows_tokens:
+        compared += decision.shown_tokens
+    if not (compared or signals):
         return
     context, settings = state.context, state.formats.now()
     values: Values = ParameterValues(bind, verdict.parameter_types, understanding.catalog.types, settings)
@@ -71,6 +82,7 @@ def _charge(
         if arguments.understanding is not None:
             outputs = arguments.understanding.own(arguments.parameter_types, arguments.row).lineage.outputs
         values = ArgumentValues(outputs, given, verdict.parameter_types)
+    check_signals(signals, values, context)
     probes = probes_of(compared, values, context.keys.draw("probes"))
     _charge_probes(state, probes)
 
@@ -129,6 +141,23 @@ def _charge_probes(state: SessionState, probes: set[Probe]) -> None:
     limits = subject_of(context.identity, context.rules()).limits
     for name in context.probes.charge(context.identity, limits, probes, context.now()) if probes else ():
         state.act(Log("observed", (("rule", name), ("would", "refuse: the limit is used up"))))
+
+
+def check_signals(signals: Iterable[Constant], values: Values, context: SessionContext) -> None:
+    """An identity with masked columns may only signal sessions of its own.
+
+    Raises:
+        StatementDenied.
+    """
+    for signal in signals if has_masks(context) else ():
+        for text in values.different(signal):
+            process = int(text) if _PROCESS.fullmatch(text) else 0
+            if process != context.process_id and context.senders.get(process) != context.identity:
+                raise StatementDenied(
+                    "a session of another identity, or not of this proxy, cannot be cancelled or ended",
+                    detail="rule builtin.signal",
+                    hint="pg_cancel_backend and pg_terminate_backend would pass for sessions of the same identity.",
+                )
 
 
 def probes_of(comparisons: Sequence[Comparison], values: Values, draw: Draw) -> set[Probe]:

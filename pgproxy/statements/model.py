@@ -380,6 +380,8 @@ class Lineage:
     """Calls with stored data in them that take effect where others, or the session later, can see it."""
     denied_functions: tuple[str, ...] = ()
     """Built-in functions that no identity with a masked column may run ("pg_catalog.pg_read_file")."""
+    signals: frozenset[Constant] = frozenset()
+    """Process ids of the sessions that it cancels or ends: constants and parameters."""
     reads_bodies: bool = False
     """Holds bodies of functions, whose changes the server does not announce."""
     is_read_only: bool = True

@@ -52,7 +52,7 @@ def test_what_is_not_listed_is_denied() -> None:
         "pg_logical_slot_get_changes('x', null, null)",
         "pg_logical_emit_message(false, 'a', 'b')",
         "pg_stat_get_backend_activity(1)",
-        "pg_terminate_backend(1)",
+        "pg_terminate_backend(1 + 1)",
         "pg_reload_conf()",
         "pg_stat_reset()",
         "fmgr_sql_validator(1)",

@@ -17,6 +17,8 @@ COUNT_ANY: Final = 2147
 UNNEST: Final = 2331
 """unnest(anyarray)."""
 COUNT_STAR: Final = 2803
+BACKEND_PID: Final = 2026
+"""pg_backend_pid(): the session's own process."""
 SET_CONFIG: Final = 2078
 """set_config(text, text, boolean): passes only as a call that does what an allowed SET does."""
 
@@ -57,6 +59,7 @@ class Running(Enum):
 
     DENIED = "denied"
     EFFECT = "effect"
+    SIGNAL = "signal"
     JUDGED = "judged"
     PLAIN = "plain"
 
@@ -76,8 +79,14 @@ def running() -> Mapping[str, Running]:
 
 
 def is_denied(oid: int, name: str) -> bool:
-    """Never run for a client that has masked columns: listed as denied, or not listed."""
-    return oid == TS_REWRITE_QUERY or running().get(name, Running.DENIED) is Running.DENIED
+    """Never run for a client that has masked columns: listed as denied, or not listed. One that signals may run by
+    name (`Functions.check_signal`)."""
+    return oid == TS_REWRITE_QUERY or running().get(name, Running.DENIED) in (Running.DENIED, Running.SIGNAL)
+
+
+def is_signal(name: str) -> bool:
+    """Ends or cancels what another session does: its first argument says which."""
+    return running().get(name) is Running.SIGNAL
 
 
 def has_effect(name: str) -> bool:

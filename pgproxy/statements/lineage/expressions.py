@@ -209,7 +209,8 @@ class Expressions:
 
     def _function_call(self, node: Node, scope: Scope) -> Value:
         oid = node["funcid"]
-        self._walk.functions.check(oid, is_call=True)
+        if not self._walk.functions.check_signal(oid, node.nodes("args")):
+            self._walk.functions.check(oid, is_call=True)
         arguments = [self.value(argument, scope) for argument in node.nodes("args")]
         if oid == builtins.SET_CONFIG:
             self._walk.functions.check_setting(node.nodes("args"), arguments)

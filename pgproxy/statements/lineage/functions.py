@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Final, NoReturn
 
 from pgproxy.catalog.model import ACTIVITY, FIRST_NORMAL_OID, Function
 from pgproxy.errors import NotUnderstood, StatementDenied
@@ -11,13 +11,16 @@ from pgproxy.statements.lineage import builtins, extensions
 from pgproxy.statements.lineage.constants import deciding_text
 from pgproxy.statements.lineage.flow import Value, joined_sources
 from pgproxy.statements.lineage.refusals import refuse
-from pgproxy.statements.model import Effect, Reached
+from pgproxy.statements.model import Constant, Effect, Reached
 from pgproxy.statements.session_settings import SettingVerdict, verdict
 from pgproxy.statements.tree import Node
 
 if TYPE_CHECKING:
     from pgproxy.statements.lineage.walk import Walk
 
+_EXTERNAL: Final = 0
+_INTEGER_CASTS: Final = (313, 480)
+"""int4(int2), int4(int8)."""
 _ANY_VALUE = ("on", "off", "")
 """Stand for a value that is not known: a setting whose verdict depends on its value is refused."""
 
@@ -28,6 +31,8 @@ class Functions:
     def __init__(self, walk: Walk) -> None:
         self._walk = walk
         self._checked: set[int] = set()
+        self._signals: set[int] = set()
+        """Functions that signal, called as they may."""
 
     def name(self, oid: int) -> str:
         """The name of a built-in function, else ""."""
@@ -107,7 +112,7 @@ class Functions:
 
     def check_named(self, named: Reached) -> None:
         """What a tree names in places that have no rule of their own."""
-        for oid in named.functions - self._checked:
+        for oid in named.functions - self._checked - self._signals:
             self.check(oid)
         for oid in named.operators:
             if self._walk.definition_depth or self._of_operator(oid) not in self._checked:
@@ -163,6 +168,19 @@ class Functions:
             if sources and builtins.has_effect(name):
                 self._walk.effects.append(Effect(f"pg_catalog.{name}", sources))
 
+    def check_signal(self, oid: int, arguments: Sequence[Node]) -> bool:
+        """Whether this is a call that signals a session that the client itself names, which is noted; `check` denies
+        all others."""
+        if not builtins.is_signal(self.name(oid)) or self._walk.parameters is not None:
+            return False
+        process = _given_process(arguments[0])
+        if process is None:
+            return False
+        self._walk.signals |= process
+        self._walk.is_read_only = False
+        self._signals.add(oid)
+        return True
+
     def check_setting(self, arguments: Sequence[Node], values: Sequence[Value]) -> None:
         """A call of set_config: the name is a constant, and SET of it would pass, whatever the value if that is none.
 
@@ -191,6 +209,18 @@ class Functions:
         if function is None:
             refuse("the statement reaches a function that is not known yet")
         return function
+
+
+def _given_process(node: Node) -> set[Constant] | None:
+    """The process id that an argument is; of pg_backend_pid() nothing. None: it is computed."""
+    while node.tag == "FUNCEXPR" and node["funcid"] in _INTEGER_CASTS:
+        (node,) = node.nodes("args")
+    if node.tag == "FUNCEXPR" and node["funcid"] == builtins.BACKEND_PID:
+        return set()
+    if node.tag == "PARAM" and int(node["paramkind"]) == _EXTERNAL:
+        return {Constant("", (node["paramid"],))}
+    text = deciding_text(node) if node.tag == "CONST" else None
+    return None if text is None else {Constant(text)}
 
 
 def _deny(name: str, how: str = "") -> NoReturn:

@@ -57,6 +57,7 @@ def trace(tree: Node, catalog: Catalog, bodies: Bodies = NO_BODIES) -> Lineage:
         opaque=tuple(walk.opaque),
         effects=tuple(walk.effects),
         denied_functions=tuple(walk.denied_functions),
+        signals=frozenset(walk.signals),
         reads_bodies=bool(bodies),
         is_read_only=walk.is_read_only,
         sets_configuration=any(SET_CONFIG in one.functions for one in (named, *inside)),

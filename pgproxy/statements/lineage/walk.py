@@ -21,7 +21,7 @@ from pgproxy.statements.lineage.refusals import refuse
 from pgproxy.statements.lineage.routines import Routines
 from pgproxy.statements.lineage.totality import Totality
 from pgproxy.statements.lineage.triggers import Triggers
-from pgproxy.statements.model import ColumnId, Effect, Source, Use, Write
+from pgproxy.statements.model import ColumnId, Constant, Effect, Source, Use, Write
 from pgproxy.statements.tree import Node
 
 Bodies = Mapping[int, Sequence[Node]]
@@ -50,6 +50,8 @@ class Walk:
         self.trigger_relations: set[int] = set()
         self.effects: list[Effect] = []
         self.denied_functions: dict[str, None] = {}
+        self.signals: set[Constant] = set()
+        """Processes that are signalled, as the client names them."""
         self.opaque: dict[str, None] = {}
         self.materialized: dict[ColumnId, frozenset[Source]] = {}
         self.is_read_only = True
