@@ -75,6 +75,13 @@ class Rights:
     creates_in: tuple[str, ...] = ()
     """Schemas, as SQL writes them, in which the login may create objects."""
     creates_schemas: bool = False
+    writable: tuple[str, ...] = ()
+    """Relations, as SQL writes them, that the login may change and whose constraints, references or triggers go by
+    masked columns: whether a write succeeds tells of them."""
+    triggers_on: tuple[str, ...] = ()
+    """Relations, as SQL writes them, to which it may add triggers: code that runs with the rights of who writes."""
+    defaults: tuple[tuple[str, str], ...] = ()
+    """(owner, schema or "") of default privileges by which the login can read new tables."""
     database: str = ""
     """The database that was asked, as SQL writes it."""
 
@@ -118,6 +125,12 @@ exposing(oid) AS (
   SELECT d.oid FROM definitions AS d JOIN masked AS m ON m.oid = d.refobjid
   WHERE d.has_whole_row OR d.refobjsubid = m.attnum
   UNION
+  -- What functions gave is stored, too, and they ran as its owner.
+  SELECT c.oid FROM pg_class AS c JOIN pg_rewrite AS r ON r.ev_class = c.oid
+  JOIN pg_depend AS d ON d.classid = 'pg_rewrite'::regclass AND d.objid = r.oid AND d.refclassid = 'pg_proc'::regclass
+  JOIN pg_proc AS p ON p.oid = d.refobjid JOIN pg_language AS l ON l.oid = p.prolang
+  WHERE c.relkind = 'm' AND l.lanname NOT IN ('internal', 'c')
+  UNION
   SELECT d.oid FROM exposing AS e JOIN definitions AS d ON d.refobjid = e.oid
 ),
 owner_views AS MATERIALIZED (
@@ -134,7 +147,13 @@ routines AS MATERIALIZED (
   WHERE p.oid >= 16384 AND p.prorettype NOT IN ('trigger'::regtype, 'event_trigger'::regtype)
     AND (p.prosecdef OR (NOT l.lanpltrusted AND l.lanname NOT IN ('internal', 'c')))
 ),
-owners AS MATERIALIZED (SELECT DISTINCT p.proowner AS oid FROM routines AS p),
+definer_triggers AS MATERIALIZED (
+  SELECT t.tgrelid, p.proowner FROM pg_trigger AS t JOIN pg_proc AS p ON p.oid = t.tgfoid
+  WHERE p.prosecdef AND NOT t.tgisinternal
+),
+owners AS MATERIALIZED (
+  SELECT p.proowner AS oid FROM routines AS p UNION SELECT t.proowner FROM definer_triggers AS t
+),
 reaching(oid) AS (
   SELECT o.oid FROM owners AS o
   WHERE EXISTS (SELECT FROM masked AS m WHERE has_column_privilege(o.oid, m.oid, m.attnum, 'SELECT'))
@@ -143,6 +162,22 @@ reaching(oid) AS (
   SELECT o.oid FROM reaching AS r
   JOIN routines AS p ON p.proowner = r.oid AND p.prosecdef
   JOIN owners AS o ON has_function_privilege(o.oid, p.oid, 'EXECUTE')
+),
+telling(oid) AS (
+  SELECT m.oid FROM masked AS m
+  UNION
+  SELECT t.tgrelid FROM definer_triggers AS t JOIN reaching AS r ON r.oid = t.proowner
+  UNION
+  SELECT c.conrelid FROM pg_constraint AS c JOIN masked AS m ON m.oid = c.confrelid AND m.attnum = ANY (c.confkey)
+  UNION
+  SELECT c.confrelid FROM pg_constraint AS c JOIN masked AS m ON m.oid = c.conrelid AND m.attnum = ANY (c.conkey)
+  WHERE c.contype = 'f'
+  UNION
+  SELECT w.oid FROM telling AS t CROSS JOIN LATERAL (
+    SELECT c.confrelid FROM pg_constraint AS c WHERE c.contype = 'f' AND c.conrelid = t.oid
+      AND (c.confdeltype IN ('c', 'n', 'd') OR c.confupdtype IN ('c', 'n', 'd'))
+    UNION ALL SELECT i.inhparent FROM pg_inherits AS i WHERE i.inhrelid = t.oid
+    UNION ALL SELECT d.oid FROM definitions AS d WHERE d.refobjid = t.oid) AS w(oid)
 )
 SELECT json_build_object(
   'database', quote_ident(current_database()),
@@ -173,6 +208,22 @@ SELECT json_build_object(
     FROM pg_namespace AS n
     WHERE n.nspname !~ '^pg_(toast|temp)'
       AND EXISTS (SELECT FROM roles AS r WHERE has_schema_privilege(r.oid, n.oid, 'CREATE'))),
+  'writable', (SELECT json_agg(format('%I.%I', n.nspname, c.relname) ORDER BY n.nspname, c.relname)
+    FROM telling AS t JOIN pg_class AS c ON c.oid = t.oid JOIN pg_namespace AS n ON n.oid = c.relnamespace
+    WHERE c.relkind IN ('r', 'p', 'f', 'v') AND EXISTS (SELECT FROM roles AS r
+      WHERE has_table_privilege(r.oid, c.oid, 'INSERT, UPDATE, DELETE')
+        OR has_any_column_privilege(r.oid, c.oid, 'INSERT, UPDATE'))),
+  'triggers_on', (SELECT json_agg(format('%I.%I', n.nspname, c.relname) ORDER BY n.nspname, c.relname)
+    FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
+    WHERE c.relkind IN ('r', 'p', 'f', 'v') AND c.oid >= 16384 AND c.relpersistence <> 't'
+      AND EXISTS (SELECT FROM roles AS r WHERE has_table_privilege(r.oid, c.oid, 'TRIGGER'))),
+  'defaults', (SELECT json_agg(DISTINCT jsonb_build_array(quote_ident(pg_get_userbyid(d.defaclrole)),
+      COALESCE(quote_ident(n.nspname), '')))
+    FROM pg_default_acl AS d
+    LEFT JOIN pg_namespace AS n ON n.oid = d.defaclnamespace
+    CROSS JOIN LATERAL aclexplode(d.defaclacl) AS x
+    JOIN roles AS r ON r.oid = x.grantee
+    WHERE d.defaclobjtype = 'r' AND x.privilege_type = 'SELECT'),
   'creates_schemas', EXISTS (SELECT FROM roles AS r
     WHERE has_database_privilege(r.oid, current_database()::text, 'CREATE'))
 )::text
@@ -190,12 +241,15 @@ SELECT
     SELECT tableoid, ctid, xmin FROM pg_attribute
     UNION ALL SELECT tableoid, ctid, xmin FROM pg_auth_members
     UNION ALL SELECT tableoid, ctid, xmin FROM pg_class
+    UNION ALL SELECT tableoid, ctid, xmin FROM pg_constraint
     UNION ALL SELECT tableoid, ctid, xmin FROM pg_database
+    UNION ALL SELECT tableoid, ctid, xmin FROM pg_default_acl
     UNION ALL SELECT tableoid, ctid, xmin FROM pg_inherits
     UNION ALL SELECT tableoid, ctid, xmin FROM pg_language
     UNION ALL SELECT tableoid, ctid, xmin FROM pg_namespace
     UNION ALL SELECT tableoid, ctid, xmin FROM pg_proc
-    UNION ALL SELECT tableoid, ctid, xmin FROM pg_rewrite) AS r),
+    UNION ALL SELECT tableoid, ctid, xmin FROM pg_rewrite
+    UNION ALL SELECT tableoid, ctid, xmin FROM pg_trigger) AS r),
   (SELECT sum(hashtextextended(r::text, 0)) FROM pg_roles AS r)
 """
 """One row that differs once anything was changed that `RIGHTS_QUERY` or the catalog's columns depend on. The session's
@@ -227,6 +281,9 @@ def decode(name: str, document: str) -> Rights:
         views=tuple(OwnerView(*row) for row in answer["views"] or ()),
         creates_in=tuple(answer["creates_in"] or ()),
         creates_schemas=answer["creates_schemas"],
+        writable=tuple(answer["writable"] or ()),
+        triggers_on=tuple(answer["triggers_on"] or ()),
+        defaults=tuple((owner, schema) for owner, schema in answer["defaults"] or ()),
         database=answer["database"],
     )
 

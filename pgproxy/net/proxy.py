@@ -171,6 +171,7 @@ class Proxy:
                 time.time,
                 self._memories.setdefault(opening.identity.database, AnalysisMemory()),
                 has_clean,
+                self.settings.upstream.clean is not None,
                 process_id,
                 self.senders,
             )

@@ -38,7 +38,14 @@ async def explain(configuration: Configuration, identity_name: str, sql: str) ->
     catalog = await read_catalog(upstream, upstream.database)
     keys = MaskingKeys(settings.masking_key)
     pins = await pins_of(settings)
-    context = SessionContext(identity, lambda: configuration.rules, lambda: catalog, keys, pins=pins)
+    context = SessionContext(
+        identity,
+        lambda: configuration.rules,
+        lambda: catalog,
+        keys,
+        pins=pins,
+        guards_clean_login=upstream.clean is not None,
+    )
     async with Explainer(upstream, role, context) as explainer:
         explanations = await explainer.explain(sql)
     statements = split(sql)

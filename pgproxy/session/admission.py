@@ -29,6 +29,12 @@ DECIDED_WHEN_RUN = frozenset(
 )
 """What is inside, or what a name stands for by then, decides."""
 
+_WIDENS = StatementDenied(
+    "what could let another login read more is not allowed beside a clean login",
+    detail="rule builtin.role_split: code may be running there that waits for it",
+    hint="An owner of the database can run it outside the proxy; CREATE TABLE without a parent would pass.",
+)
+
 MAX_NAME_BYTES = 63
 """NAMEDATALEN - 1: the server compares no more of a name."""
 
@@ -84,6 +90,8 @@ def admit(raw: RawStatement, context: SessionContext) -> Admitted:
         is_readable = False  # its tree could be misread: only its text counts
     if raw.forgets is not None:
         check_name(raw.forgets)
+    if raw.widens and is_masked and context.guards_clean_login:
+        raise _WIDENS
     if raw.handling is Handling.ANALYSE and is_readable:
         return Admitted(raw, raw.text)
     if raw.is_definition and not is_masked:

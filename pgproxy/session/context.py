@@ -36,6 +36,8 @@ class SessionContext:
     """What all sessions of the database share."""
     has_clean_login: bool = False
     """What cannot be analysed may run on the clean login of role_split."""
+    guards_clean_login: bool = False
+    """There is a clean login, of this session or of others: nothing may give it more while code runs there."""
     process_id: int = 0
     """Of the server process of this session."""
     senders: Mapping[int, Identity] = field(default_factory=dict)

@@ -73,6 +73,7 @@ def _split(sql: str, max_bytes: int) -> tuple[RawStatement, ...]:
             target=kind.target,
             prepared=kind.prepared,
             copy=kind.copy,
+            widens=kind.widens,
         )
         if kind.question:
             statement = replace(statement, inner=_asked(kind))

@@ -13,7 +13,7 @@ from typing import Any
 
 from postgast import pg_query_pb2 as pb
 
-from pgproxy.statements import grammar_copy, grammar_ddl
+from pgproxy.statements import grammar_copy, grammar_ddl, grammar_rights
 from pgproxy.statements.grammar_ddl import Definition
 from pgproxy.statements.grammar_questions import question
 from pgproxy.statements.model import Handling, Landing, Setting, StatementClass, Target
@@ -48,6 +48,7 @@ class Kind:
     moves: bool = False
     """A definition after which rules would not know the table any more: every rule about it counts."""
     landing: Landing | None = None
+    widens: bool = False
 
 
 def kind_of(statement: Any) -> Kind:
@@ -63,7 +64,7 @@ def kind_of(statement: Any) -> Kind:
         words = re.findall(r"[A-Z]+(?=[A-Z][a-z])|[A-Z][a-z]+|[A-Z]+", node.removesuffix("Stmt"))
         entry = _refused(C.DDL, " ".join(words).upper())
     kind = entry if isinstance(entry, Kind) else entry(message)
-    return replace(kind, node=node)
+    return replace(kind, node=node, widens=grammar_rights.widens(node, message))
 
 
 def _passed(statement_class: StatementClass) -> Kind:

@@ -163,6 +163,8 @@ class RawStatement:
     about the table count whatever class they are for."""
     landing: Landing | None = None
     """A definition's query."""
+    widens: bool = False
+    """Another role may read more than before: by a right, or by what a relation becomes that it reads."""
 
     @property
     def is_definition(self) -> bool:

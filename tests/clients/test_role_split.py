@@ -34,6 +34,8 @@ SCHEMA = f"""
     CREATE TABLE people (id int PRIMARY KEY, city text, ssn text);
     INSERT INTO people VALUES (1, 'Ulm', '{SECRET}'), (2, 'Brno', '987-65-4321');
     CREATE TABLE notes (id int, note text);
+    CREATE UNIQUE INDEX ON people (ssn);
+    CREATE TABLE codes (code text PRIMARY KEY);
     CREATE SCHEMA side;
     CREATE TABLE side.notes (id int, note text);
     INSERT INTO notes VALUES (1, 'public');
@@ -315,6 +317,20 @@ def test_a_lost_connection_ends_one_statement(place: Place) -> None:
         f"CREATE VIEW shown AS SELECT ssn FROM people; GRANT SELECT ON shown TO {CLEAN}",
         "CREATE FUNCTION leak() RETURNS text LANGUAGE sql SECURITY DEFINER AS 'SELECT ssn FROM public.people LIMIT 1'",
         f"ALTER ROLE {CLEAN} SUPERUSER",
+        # whether a write succeeds tells of what is stored
+        f"GRANT INSERT (ssn) ON people TO {CLEAN}",
+        "GRANT DELETE ON people TO PUBLIC",
+        f"CREATE TABLE likes (who text REFERENCES people (ssn)); GRANT INSERT ON likes TO {CLEAN}",
+        f"CREATE TABLE secrets (ssn text REFERENCES codes); GRANT DELETE ON codes TO {CLEAN}",
+        f"CREATE VIEW ids AS SELECT id FROM people; GRANT INSERT ON ids TO {CLEAN}",
+        "CREATE FUNCTION told() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS"
+        " 'BEGIN RAISE ''%'', (SELECT ssn FROM public.people LIMIT 1); END';"
+        "CREATE TRIGGER t BEFORE INSERT ON notes FOR EACH ROW EXECUTE FUNCTION told();"
+        f"GRANT INSERT ON notes TO {CLEAN}",
+        # what comes to be while code runs there
+        f"GRANT TRIGGER ON notes TO {CLEAN}",
+        f"ALTER DEFAULT PRIVILEGES FOR ROLE {FULL} GRANT SELECT ON TABLES TO {CLEAN}",
+        f"CREATE MATERIALIZED VIEW kept AS SELECT ssn_of(1) AS a; GRANT SELECT ON kept TO {CLEAN}",
     ],
 )
 def test_a_login_that_is_not_clean_any_more_runs_nothing(database: Database, tmp_path: Path, opened: str) -> None:
@@ -329,6 +345,50 @@ def test_a_login_that_is_not_clean_any_more_runs_nothing(database: Database, tmp
             assert connection.execute("SELECT city FROM people WHERE id = 1").fetchone() == ("Ulm",)
         finally:
             database.sql(f"REVOKE {FULL} FROM {CLEAN}; ALTER ROLE {CLEAN} NOSUPERUSER")
+
+
+WIDENING = [
+    f"GRANT SELECT ON people TO {CLEAN}",
+    "GRANT SELECT (ssn) ON people TO PUBLIC",
+    f"GRANT ALL ON ALL TABLES IN SCHEMA public TO {CLEAN}",
+    "CREATE OR REPLACE VIEW readable AS SELECT ssn AS note FROM people",
+    "ALTER VIEW readable RESET (security_invoker)",
+    "ALTER TABLE notes ADD COLUMN more text",
+    "CREATE TABLE kin () INHERITS (notes)",
+    "CREATE TABLE secret_1 PARTITION OF parted FOR VALUES IN (1)",
+]
+
+
+@pytest.mark.parametrize("who", [AGENT, OWN_LOGIN])
+def test_nobody_opens_more_to_code_that_runs_there(database: Database, tmp_path: Path, who: str) -> None:
+    """The proof is made before a statement runs: code that waits would read what came after."""
+    with started(database, tmp_path) as place:
+        place.database.sql(
+            "CREATE TABLE parted (a int) PARTITION BY LIST (a);"
+            "CREATE VIEW readable WITH (security_invoker) AS SELECT note FROM notes;"
+            f"GRANT SELECT ON readable, parted TO {CLEAN}; GRANT CREATE ON SCHEMA public TO {FULL}, {OTHER};"
+            f"GRANT {FULL} TO {OTHER};"
+            + "".join(f"ALTER TABLE {t} OWNER TO {FULL};" for t in ("people", "notes"))
+            + f"ALTER TABLE parted OWNER TO {FULL}; ALTER VIEW readable OWNER TO {FULL}"
+        )
+        with place.agent(who) as connection:
+            for sql in WIDENING:
+                with pytest.raises(InsufficientPrivilege) as raised:
+                    connection.execute(sql)
+                assert str(raised.value.diag.message_detail).startswith("rule builtin.role_split"), sql
+            for sql in (
+                f"REVOKE SELECT ON notes FROM {CLEAN}",
+                "CREATE TEMP TABLE mine (a int)",
+                "CREATE TABLE own (a int PRIMARY KEY)",
+                "ALTER TABLE own ALTER a SET DEFAULT 1",
+                "CREATE VIEW seen AS SELECT a FROM own",
+                "CREATE OR REPLACE TEMP VIEW seen_by_me AS SELECT a FROM own",
+            ):
+                connection.execute(sql)
+            shown = CliRunner().invoke(
+                main, ["explain", "-c", str(place.proxy.configuration), "--as", who, "--json", WIDENING[0]]
+            )
+            assert json.loads(shown.stdout)["action"] == "deny"
 
 
 def test_new_rules_count_from_the_next_statement(place: Place) -> None:
