@@ -7,11 +7,10 @@ Source of every field: the PostgreSQL manual, "System Catalogs".
 
 from __future__ import annotations
 
-from collections import ChainMap
-from collections.abc import Iterable, Mapping, MutableMapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from enum import IntFlag
-from typing import Final, TypeVar, cast
+from typing import Any, Final, TypeVar
 
 T = TypeVar("T")
 
@@ -233,6 +232,32 @@ FUNCTION_ROWS: Final[Mapping[int, Relation]] = {one.oid: one for one in (ACTIVIT
 """What stands for the rows of built-in functions, by their OIDs."""
 
 
+class Laid(Mapping[int, T]):
+    """A mapping laid over another; none of both is copied. A statement's analysis looks hundreds of objects up here."""
+
+    __slots__ = ("_below", "_over")
+
+    def __init__(self, over: Mapping[int, T], below: Mapping[int, T]) -> None:
+        self._over = over
+        self._below = below
+
+    def __getitem__(self, oid: int) -> T:
+        return self._over[oid] if oid in self._over else self._below[oid]
+
+    def get(self, oid: int, default: Any = None) -> Any:
+        return self._over[oid] if oid in self._over else self._below.get(oid, default)
+
+    def __contains__(self, oid: object) -> bool:
+        return oid in self._over or oid in self._below
+
+    def __iter__(self) -> Iterator[int]:
+        yield from self._over
+        yield from (oid for oid in self._below if oid not in self._over)
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+
 @dataclass(frozen=True, slots=True)
 class Catalog:
     """Objects of one database by OID. Absent means not loaded, never "does not exist"."""
@@ -265,10 +290,10 @@ class Catalog:
         """This catalog with another laid over it, as `with_objects`, but none of both is copied."""
         return Catalog(
             self.server_version,
-            ChainMap(_changeable(newer.relations), _changeable(self.relations)),
-            ChainMap(_changeable(newer.types), _changeable(self.types)),
-            ChainMap(_changeable(newer.functions), _changeable(self.functions)),
-            ChainMap(_changeable(newer.operators), _changeable(self.operators)),
+            Laid(newer.relations, self.relations),
+            Laid(newer.types, self.types),
+            Laid(newer.functions, self.functions),
+            Laid(newer.operators, self.operators),
         )
 
     def descendants(self, oid: int) -> tuple[int, ...]:
@@ -294,8 +319,3 @@ class Catalog:
                 if parent in self.relations:
                     queue.extend(self.relations[parent].parents)
         return tuple(seen)
-
-
-def _changeable(mapping: Mapping[int, T]) -> MutableMapping[int, T]:
-    """ChainMap's type wants to be written to, which nobody does here."""
-    return cast("MutableMapping[int, T]", mapping)

@@ -52,6 +52,7 @@ class Carrying:
     def __init__(self, masked: Masked, materialized: Mapping[ColumnId, frozenset[Source]]) -> None:
         self._masked = masked
         self._materialized = materialized
+        self._known: dict[Source, tuple[Carried, ...]] = {}
 
     def is_temporary(self, column: ColumnId) -> bool:
         """Of the session's own temporary relation. Raises NotUnderstood."""
@@ -136,8 +137,14 @@ class Carrying:
         """In a stable order. Raises NotUnderstood."""
         return [carried for source in sorted(sources, key=_order) for carried in self.of_source(source)]
 
-    def of_source(self, source: Source) -> Iterator[Carried]:
+    def of_source(self, source: Source) -> tuple[Carried, ...]:
         """Raises NotUnderstood."""
+        known = self._known.get(source)
+        if known is None:  # a decision asks for the same columns again and again
+            known = self._known[source] = tuple(self._carried(source))
+        return known
+
+    def _carried(self, source: Source) -> Iterator[Carried]:
         relation = self._masked.relation(source.column.relation)
         if source.column.attnum == WHOLE_ROW:
             yield from self._whole_row(relation, source)

@@ -87,9 +87,8 @@ def decide(
         tokens, against_tokens = tokens_of(lineage, carrying)
         denials += _view_denials(lineage, masked)
         denials += [reason for one in judged for reason in one.denials]
-        denials += [
-            reason for use in sorted(lineage.uses, key=repr) for reason in use_denials(use, carrying, rules.defaults)
-        ]
+        denied = [(use, found) for use in lineage.uses if (found := [*use_denials(use, carrying, rules.defaults)])]
+        denials += [reason for _, found in sorted(denied, key=repr) for reason in found]
         denials += [r for write in lineage.writes for r in write_denials(write, carrying, rules.defaults)]
         denials += [r for oid in sorted(lineage.deleted_relations) for r in deletion_denials(oid, carrying)]
         denials += [reason for effect in lineage.effects for reason in effect_denials(effect, carrying, rules.defaults)]

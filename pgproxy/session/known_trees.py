@@ -10,7 +10,7 @@ from typing import Final
 
 from pgproxy.session.recent import Recent
 from pgproxy.statements.model import Reached
-from pgproxy.statements.tree import Node, reached, read_tree
+from pgproxy.statements.tree import Node, reached, read_stored, unfolded
 from pgproxy.statements.tree.shape import Shape, digest_of, shape_of
 
 READINGS: Final = 2048
@@ -41,11 +41,12 @@ class Readings:
         known = self._by_text.get(digest)
         if known is not None:
             return known, None
-        shape = shape_of(text)
+        line = unfolded(text)
+        shape = shape_of(line)
         tree: Node | None = None
         named = self._by_shape.get(shape.digest)
         if named is None:
-            tree = read_tree(text, version)
+            tree = read_stored(line, version)
             named = reached(tree)
         reading = Reading(digest, shape, named)
         if len(text) <= LARGEST_BYTES:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from typing import Any, Final
+from typing import Final
 
 from pgproxy.catalog.model import Catalog, Function
 from pgproxy.errors import NotUnderstood, TooManyBytes
@@ -65,13 +65,4 @@ def with_body(announcement: Announced, function: Function, trees: Sequence[bytes
 
 
 def _writes(tree: Node) -> bool:
-    pending: list[Any] = [tree]
-    while pending:
-        item = pending.pop()
-        if isinstance(item, list):
-            pending.extend(item)
-        elif isinstance(item, Node):
-            if item.tag == "QUERY" and item["resultRelation"]:
-                return True
-            pending.extend(item.fields.values())
-    return False
+    return any(node.tag == "QUERY" and node["resultRelation"] for node in tree.within())

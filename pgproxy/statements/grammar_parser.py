@@ -10,6 +10,7 @@ import json
 import re
 import threading
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import Any, ClassVar
 
 from google.protobuf.message import DecodeError
@@ -48,7 +49,7 @@ class SyntaxProblem(ProxyError):
 
 
 def parse_tree(sql: str, source: bytes | None = None) -> Any:
-    """libpg_query's parse tree as its protobuf message.
+    """libpg_query's parse tree as its protobuf message, which nobody may change.
 
     Raises:
         SyntaxProblem, NotUnderstood: the grammar refuses the text; it nests too deeply.
@@ -57,12 +58,16 @@ def parse_tree(sql: str, source: bytes | None = None) -> Any:
     if len(source) > _SHALLOW_BYTES and may_nest_too_deeply(sql):
         raise _too_deep()
     try:
-        return parse(sql) if len(source) <= _SHALLOW_BYTES else _parse_on_deep_stack(sql, len(source))
+        return _parsed(sql) if len(source) <= _SHALLOW_BYTES else _parse_on_deep_stack(sql, len(source))
     except PgQueryError as problem:
         position = len(source[: problem.cursorpos - 1].decode(errors="ignore")) + 1 if problem.cursorpos > 0 else 0
         raise SyntaxProblem(problem.message, position) from None
     except DecodeError:
         raise _too_deep() from None
+
+
+_parsed = lru_cache(maxsize=4)(parse)
+"""The statement of a text that holds no other is split, and then read for what it mentions."""
 
 
 _PROMISES = re.compile(r'(?:,\{\}\})+(?=,\{"PLpgSQL_var":\{"refname":"found")')

@@ -9,6 +9,7 @@ import pytest
 from pgproxy.statements.lineage import trace
 from pgproxy.statements.lineage.constants import deciding_constants
 from pgproxy.statements.tree import reached, read_tree
+from pgproxy.statements.tree.reader import unfolded
 from pgproxy.statements.tree.shape import Shape, shape_of
 from tests.servers import Database
 from tests.tree.announcing import Announcer
@@ -25,7 +26,7 @@ def announcer(database: Database) -> Iterator[Announcer]:
 
 
 def shape(announcer: Announcer, statement: str) -> Shape:
-    return shape_of(announcer.tree(statement))
+    return shape_of(unfolded(announcer.tree(statement)))
 
 
 SAME = (
@@ -62,6 +63,6 @@ def test_the_constants_that_decide_are_found_by_their_number(announcer: Announce
     text = announcer.tree("SELECT doc -> 'city', 7, NULL::int, doc -> 'street' FROM shapes WHERE name = 'x'")
     tree = read_tree(text, announcer.version)
     trace(tree, announcer.catalog(reached(tree)))
-    found, constants = deciding_constants(tree), shape_of(text).constants
+    found, constants = deciding_constants(tree), shape_of(unfolded(text)).constants
     assert len(constants) == 4 and [number for number, _ in found] == [1, 3]
     assert all(constants[number] == datum for number, datum in found)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import struct
 from decimal import Decimal
-from typing import Any, Final
+from typing import Final
 
 from pgproxy.statements.tree import Node
 
@@ -195,17 +195,11 @@ def deciding_constants(tree: Node) -> tuple[tuple[int, bytes], ...]:
     """Which constants decided when this tree was traced: (number, datum), numbered as `tree.shape` does."""
     found: list[tuple[int, bytes]] = []
     number = 0
-    pending: list[Any] = [tree]
-    while pending:
-        value = pending.pop()
-        if isinstance(value, list):
-            pending.extend(reversed(value))
-        elif isinstance(value, Node):
-            if value.tag == "CONST" and value["constvalue"] is not None:
-                if value.get(_DECIDES):
-                    found.append((number, value["constvalue"]))
-                number += 1
-            pending.extend(reversed(value.fields.values()))
+    for node in tree.within():
+        if node.tag == "CONST" and node["constvalue"] is not None:
+            if node.get(_DECIDES):
+                found.append((number, node["constvalue"]))
+            number += 1
     return tuple(found)
 
 

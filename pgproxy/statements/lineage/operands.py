@@ -112,10 +112,11 @@ class _Scan:
         self._queries = queries
         self._found = found
         self._has_changed = False
+        self._depends = False
 
     def run(self, tree: Node) -> bool:
-        """Returns: whether variables stand elsewhere than the run before knew."""
-        self._has_changed = False
+        """Returns: whether variables that something depends on stand elsewhere than the run before knew."""
+        self._has_changed = self._depends = False
         pending: list[_Item] = [(tree, None, None)]
         while pending:
             node, place, owner = pending.pop()
@@ -126,7 +127,11 @@ class _Scan:
                 if node.tag == "VAR":
                     self._note_variable(node, place, owner)
                 pending.extend(self._parts(node, place, owner))
-        return self._has_changed
+        return self._has_changed and self._depends
+
+    def _places(self, query: _Query, entry: int, column: int) -> list[_Place]:
+        self._depends = True
+        return query.places(entry, column)
 
     def _note_given(self, node: Node, place: _Place) -> None:
         if place is _NOWHERE:
@@ -176,9 +181,8 @@ class _Scan:
             case "ARRAYEXPR" if not node["multidims"]:
                 yield node["elements"], place, owner
                 return
-        for value in node.fields.values():
-            if isinstance(value, (Node, list)):
-                yield value, None, owner
+        for child in node.children:
+            yield child, None, owner
 
     def _query_parts(
         self, node: Node, parent: _Query | None, outputs: Sequence[_Place] | None = None
@@ -224,20 +228,20 @@ class _Scan:
             column = frozenset((ColumnId(target, number),))
             place: _Place = _Bare(column, column)
             if proposed:  # EXCLUDED gives the value on
-                place = _together([place, *query.places(proposed, number)])
+                place = _together([place, *self._places(query, proposed, number)])
             yield entry["expr"], place, query
 
     def _entry_parts(self, entry: Node, number: int, query: _Query) -> Iterator[_Item]:
         for name, value in entry.fields.items():
             if name == "values_lists" and value and entry["rtekind"] == _VALUES_ENTRY:
                 width = max(len(row or ()) for row in value)
-                places = [_together(query.places(number, at)) for at in range(1, width + 1)]
+                places = [_together(self._places(query, number, at)) for at in range(1, width + 1)]
                 for row in value:
                     for item, place in zip(row or (), places, strict=False):
                         yield item, place, query
             elif name == "subquery" and entry["rtekind"] == _SUBQUERY_ENTRY and _is_plain(value):
                 count = len(value.nodes("targetList"))
-                outputs = [_together(query.places(number, at) or [_NOWHERE]) for at in range(1, count + 1)]
+                outputs = [_together(self._places(query, number, at) or [_NOWHERE]) for at in range(1, count + 1)]
                 yield from self._query_parts(value, query, outputs)
             elif isinstance(value, (Node, list)):
                 yield value, None, query

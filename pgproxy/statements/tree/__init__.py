@@ -2,6 +2,6 @@
 
 from pgproxy.statements.tree.comparing import are_equal
 from pgproxy.statements.tree.reached import reached
-from pgproxy.statements.tree.reader import Node, read_stored, read_tree
+from pgproxy.statements.tree.reader import Node, read_stored, read_tree, unfolded
 
-__all__ = ["Node", "are_equal", "reached", "read_stored", "read_tree"]
+__all__ = ["Node", "are_equal", "reached", "read_stored", "read_tree", "unfolded"]

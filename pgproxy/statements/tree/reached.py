@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from pgproxy.statements.model import Reached
 from pgproxy.statements.tree.nodes import Kind, layouts
 from pgproxy.statements.tree.reader import Node
@@ -38,17 +36,11 @@ _OID_FIELDS = _oid_fields()
 def reached(tree: Node) -> Reached:
     """Every relation, function, operator and type whose OID stands anywhere in the tree."""
     sets: dict[str, set[int]] = {"relations": set(), "functions": set(), "operators": set(), "types": set()}
-    pending: list[Any] = [tree]
-    while pending:
-        value = pending.pop()
-        if isinstance(value, list):
-            pending.extend(item for item in value if isinstance(item, (Node, list)))
-            continue
-        for name, which, is_list in _OID_FIELDS.get(value.tag, ()):
-            oid = value.fields.get(name)
+    for node in tree.within():
+        for name, which, is_list in _OID_FIELDS.get(node.tag, ()):
+            oid = node.fields.get(name)
             if is_list:
                 sets[which].update(oid or ())
             elif oid:
                 sets[which].add(oid)
-        pending.extend(item for item in value.fields.values() if isinstance(item, (Node, list)))
     return Reached(**{name: frozenset(oids - {0}) for name, oids in sets.items()})
