@@ -81,11 +81,13 @@ def test_process_that_is_computed_is_refused(place: Place, process: str) -> None
 
 def test_code_signals_nobody(place: Place) -> None:
     place.database.sql("CREATE FUNCTION stop_sql(p int) RETURNS bool LANGUAGE sql AS 'SELECT pg_cancel_backend(p)'")
+    plpgsql = "LANGUAGE plpgsql AS 'BEGIN RETURN pg_cancel_backend(p); END'"
+    place.database.sql(f"CREATE FUNCTION stop_code(p int) RETURNS bool {plpgsql}")
     place.database.sql("CREATE FUNCTION stop_alias(int) RETURNS bool LANGUAGE internal AS 'pg_cancel_backend'")
     place.database.sql("CREATE OPERATOR !!! (rightarg = int, function = pg_cancel_backend)")
     with psycopg.connect(place.masked, autocommit=True) as agent:
         process = agent.info.backend_pid
-        for call in (f"stop_sql({process})", f"stop_alias({process})", f"!!! {process}"):
+        for call in (f"stop_sql({process})", f"stop_code({process})", f"stop_alias({process})", f"!!! {process}"):
             with pytest.raises(errors.InsufficientPrivilege):
                 agent.execute(f"SELECT {call}, pg_cancel_backend(0)".encode())
 

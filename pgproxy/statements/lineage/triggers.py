@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 ANY_EVENT: Final = TriggerBit.INSERT | TriggerBit.UPDATE | TriggerBit.DELETE
 _TRIGGER: Final = "trigger"
+_NOT_FROM_CODE: Final = (builtins.Running.DENIED, builtins.Running.SIGNAL)
 _NEVER: Final = frozenset(("set_config", "ts_rewrite", ACTIVITY.name))
 _JUST_LOOKED_AT: Final = frozenset("rpmf")
 
@@ -120,7 +121,7 @@ class Triggers:
         for schema, name in code.calls:
             is_own = name in own and schema != "pg_catalog"
             verdict = builtins.running().get(name, builtins.Running.DENIED)
-            is_built_in = schema in ("", "pg_catalog") and verdict is not builtins.Running.DENIED
+            is_built_in = schema in ("", "pg_catalog") and verdict not in _NOT_FROM_CODE
             is_known = name not in unknown if is_own else is_built_in
             if not is_known or name in _NEVER:
                 raise NotUnderstood(f"it calls {name}")
