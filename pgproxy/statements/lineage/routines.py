@@ -73,6 +73,7 @@ class Routines:
         if not function.has_harmless_settings:
             raise NotUnderstood("it changes settings")
         code = read_function_code(source.text, source.header)
+        walk.looks_up_names = True
         walk.triggers.check_calls(code, source)
         for oid in function.result_types:
             if oid >= FIRST_NORMAL_OID:
