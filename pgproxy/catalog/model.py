@@ -121,7 +121,8 @@ class Relation:
     write_functions: tuple[int, ...] = ()
     """Functions that are not built in and run when a row is written: of checks, generated columns and indexes."""
     definition: str = ""
-    """The stored query tree (pg_rewrite.ev_action) of a materialized view, and of a view that one is made from."""
+    """The stored query tree (pg_rewrite.ev_action) of a materialized view, of a view that one is made from, and of one
+    with triggers."""
     partition_key: frozenset[int] = frozenset()
     """Attribute numbers of the columns that choose the partition of a row."""
     has_policies: bool = False

@@ -24,8 +24,10 @@ WITH RECURSIVE
 -- The limits change no row: they tell the planner that little comes, since a plan that looks costly is compiled (JIT).
 -- Inheritance in both directions, tables that a change here cascades to, and what stored views are made from.
 family(oid, in_definition) AS (
-  -- Of the second array: what the code of functions names.
-  (SELECT s.oid, pg_catalog.array_position($1::pg_catalog.oid[], s.oid) IS NULL
+  -- Of the second array: what the code of functions names. A view with triggers stays in the tree as it is.
+  (SELECT s.oid, pg_catalog.array_position($1::pg_catalog.oid[], s.oid) IS NULL OR EXISTS (
+     SELECT FROM pg_catalog.pg_trigger AS t JOIN pg_catalog.pg_class AS c ON c.oid = t.tgrelid
+     WHERE t.tgrelid = s.oid AND c.relkind = 'v')
    FROM pg_catalog.unnest($1::pg_catalog.oid[] || ARRAY(
      SELECT m.oid
      FROM pg_catalog.unnest($2::pg_catalog.oid[]) AS u(oid)

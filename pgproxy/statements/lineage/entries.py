@@ -137,9 +137,11 @@ class Entries:
         return made
 
     def relation_columns(self, oid: int) -> Columns:
-        """The stored columns of a relation."""
+        """The stored columns of a relation; of a view those that it is made of."""
         if oid not in self._relations:
-            self._relations[oid] = self._stored_columns(self._walk.relation(oid))
+            relation = self._walk.relation(oid)
+            made = self.defined_columns(relation) if relation.kind == "v" else self._stored_columns(relation)
+            self._relations[oid] = made
         return self._relations[oid]
 
     def _made(self, scope: Scope, number: int) -> Columns:
@@ -184,9 +186,9 @@ class Entries:
         if relation.kind == "m":
             return self._only_when_named(lambda: self.relation_columns(oid))
         if relation.kind == "v":
-            if self._walk.definition_depth:
-                return self._only_when_named(lambda: self.defined_columns(relation))
-            # The target of INSTEAD OF triggers, or (15) the row that a view's rule calls OLD or NEW: never scanned.
+            if self._walk.definition_depth or relation.triggers:
+                return self._only_when_named(lambda: self.relation_columns(oid))
+            # (15) The row that a view's rule calls OLD or NEW: never scanned.
             return Columns(lambda attnum: refuse("a view that the server did not expand"), lambda: NOTHING)
         return self.relation_columns(oid)
 

@@ -281,14 +281,13 @@ class Queries:
             if entry["resjunk"]:
                 walk.expressions.value(entry["expr"], scope)
         assigned: dict[int, Value] = {}
-        stored = walk.entries.relation_columns(target) if walk.relation(target).kind != "v" else None
+        stored = walk.entries.columns(scope, scope.result_relation)
         for entry in entries:
             if entry["resjunk"]:
                 continue
             attnum = entry["resno"]
             # Inside an assignment to a part of a column, the placeholder is the column as it was.
-            before = stored.value(attnum) if stored is not None else NOTHING
-            with walk.expressions.placeholder(derived(before)):
+            with walk.expressions.placeholder(derived(stored.value(attnum))):
                 value = walk.expressions.value(entry["expr"], scope)
             known = assigned.get(attnum)
             assigned[attnum] = value if known is None else derived(known, value)

@@ -120,8 +120,7 @@ class Routines:
 
     def _whole(self, relation: Relation) -> Value:
         """Everything in a relation."""
-        entries = self._walk.entries
-        columns = entries.defined_columns(relation) if relation.kind == "v" else entries.relation_columns(relation.oid)
+        columns = self._walk.entries.relation_columns(relation.oid)
         values = {one.attnum: columns.value(one.attnum) for one in relation.columns}
         return row_value(values) if values else NOTHING
 

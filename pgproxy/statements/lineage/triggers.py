@@ -58,12 +58,11 @@ class Triggers:
         walk = self._walk
         function = walk.catalog.functions.get(trigger.function)
         source = None if function is None else function.source
-        if function is None or source is None or trigger.kind & TriggerBit.INSTEAD or relation.kind == "v":
+        if function is None or source is None:
             raise NotUnderstood("their code is not PL/pgSQL")
         if not function.has_harmless_settings:
             raise NotUnderstood("their code changes settings")
         code = read_trigger_code(source.text)
-        walk.looks_up_names = True
         self.check_calls(code, source, relation)
         for oid in trigger.functions:
             walk.functions.check(oid)
@@ -85,7 +84,8 @@ class Triggers:
         condition = [one for one in whole if 0 in trigger.columns or one.attnum in trigger.columns]
         decisive = [*row, *others, *condition]
 
-        is_before_row = bool(trigger.kind & TriggerBit.BEFORE and trigger.kind & TriggerBit.ROW)
+        # What they return is the row that RETURNING sees.
+        is_before_row = bool(trigger.kind & (TriggerBit.BEFORE | TriggerBit.INSTEAD) and trigger.kind & TriggerBit.ROW)
         if code.tells or (code.skips and is_before_row):
             self._use(decisive, _TRIGGER)
         risky = whole if reads_whole else self._columns(relation, code.risks)
@@ -181,10 +181,10 @@ class Triggers:
         return self._walk.entries.relation_columns(column.relation).value(column.attnum)
 
     def _use(self, columns: Iterable[ColumnId], context: str) -> None:
-        for column in columns:
-            self._value(column)
-            expression = "the code of a trigger" if context == ERROR else ""
-            self._walk.uses.add(Use(column, UseKind.RANGE, context, expression=expression))
+        expression = "the code of a trigger" if context == ERROR else ""
+        for source in derived(*map(self._value, columns)).sources:
+            use = Use(source.column, UseKind.RANGE, context, json_path=source.json_path, expression=expression)
+            self._walk.uses.add(use)
 
     def _note_effects(self, code: TriggerCode, columns: Iterable[ColumnId]) -> None:
         sources = derived(*map(self._value, columns)).sources
