@@ -80,7 +80,7 @@ class TriggerBit(IntFlag):
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """The source text of a function in PL/pgSQL, and what its words may mean."""
+    """The source of a function that no tree shows (in PL/pgSQL, or polymorphic in SQL), and what its words may mean."""
 
     text: str
     header: str = "() RETURNS trigger"
@@ -93,6 +93,8 @@ class Source:
     """Those of casts and operators that only run for values of types that users made."""
     holds_own_types: bool = False
     """It may have such values, also apart from columns of the relations."""
+    takes_any_type: bool = False
+    """It is polymorphic: each call says what types its values have."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,9 +191,11 @@ class Function:
     settings: tuple[str, ...] = ()
     """What its SET clauses set, as "name=value"."""
     source: Source | None = None
-    """Of a function in PL/pgSQL."""
+    """Of a function that no tree shows."""
     compiled: str = ""
     """In C: the library (probin); internal: the server's own function (prosrc)."""
+    state_type: int = 0
+    """Of an aggregate: the type of its state; it may be polymorphic."""
 
     @property
     def is_builtin(self) -> bool:

@@ -325,7 +325,8 @@ SELECT pg_catalog.json_build_object(
           WHERE p.proargmodes[t.at] = 'o' OR p.proargmodes[t.at] = 'b' OR p.proargmodes[t.at] = 't'
         ), pg_catalog.json_build_array(p.prorettype::pg_catalog.int8)) END,
       pg_catalog.to_json(p.proconfig),
-      CASE WHEN l.lanname = 'c' THEN p.probin WHEN l.lanname = 'internal' THEN p.prosrc END
+      CASE WHEN l.lanname = 'c' THEN p.probin WHEN l.lanname = 'internal' THEN p.prosrc END,
+      (SELECT g.aggtranstype::pg_catalog.int8 FROM pg_catalog.pg_aggregate AS g WHERE g.aggfnoid = p.oid)
     ))
     FROM functions AS f
     JOIN pg_catalog.pg_proc AS p ON p.oid = f.oid
@@ -344,13 +345,14 @@ SELECT pg_catalog.json_build_object(
             o.proargtypes::pg_catalog.oid[], o.proallargtypes)::pg_catalog.text OPERATOR(pg_catalog.~) '[0-9]{5}')))
         FROM MENTIONED_FUNCTIONS AS m(oid, name)
         JOIN pg_catalog.pg_proc AS o ON o.oid = m.oid
-        JOIN pg_catalog.pg_language AS g ON g.oid = o.prolang)))
+        JOIN pg_catalog.pg_language AS g ON g.oid = o.prolang),
+      TAKES_ANY_TYPE))
     FROM (SELECT f.oid FROM functions AS f
       UNION SELECT t.tgfoid FROM relations AS r JOIN pg_catalog.pg_trigger AS t ON t.tgrelid = r.oid
       WHERE NOT t.tgisinternal) AS u(oid)
     JOIN pg_catalog.pg_proc AS p ON p.oid = u.oid
     JOIN pg_catalog.pg_language AS l ON l.oid = p.prolang
-    WHERE l.lanname = 'plpgsql' AND p.prokind = 'f'),
+    WHERE (l.lanname = 'plpgsql' OR l.lanname = 'sql') AND p.prokind = 'f' AND IS_READ_BY_NAMES),
   'operators', (
     SELECT pg_catalog.json_agg(pg_catalog.json_build_array(
       p.oid::pg_catalog.int8, p.oprcode::pg_catalog.oid::pg_catalog.int8))

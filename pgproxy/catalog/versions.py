@@ -54,6 +54,8 @@ def qualified(text: str) -> str:
         r" WHERE (y.oid = \1 OR y.oid = \2) AND (y.typtype = 'c' OR y.typtype = 'd' OR y.typelem <> 0))",
         text,
     )
+    text = text.replace("IS_READ_BY_NAMES", IS_READ_BY_NAMES).replace("TAKES_ANY_TYPE", TAKES_ANY_TYPE)
+    text = text.replace("POLYMORPHIC_TYPES", _POLYMORPHIC_TYPES)
     text = _MENTIONS.sub(rf"\1 = ANY ({_WORDS})", text)
     text = re.sub(r"ROW_VERSION\((\w)\)", r"\1.xmin::pg_catalog.text || \1.ctid::pg_catalog.text", text)
     text = re.sub(r"ARGUMENT\((\d)\)", rf"(SELECT {_ARGUMENT}[])", text)
@@ -77,7 +79,19 @@ RELATION_VERSION: Final = """(
   ) AS v(x))"""
 """Of the row `c` of pg_class in the schema `n`."""
 
-MENTIONED_RELATION: Final = """(m.oid >= 16384 AND p.prolang > 14
+_POLYMORPHIC_TYPES: Final = "{2277,2283,2776,3500,3831,4537,4538,5077,5078,5079,5080}"
+"""anyelement and the like, as the array of their OIDs (pg_type.dat)."""
+
+TAKES_ANY_TYPE: Final = """(p.proargtypes::pg_catalog.oid[] OPERATOR(pg_catalog.&&)
+    'POLYMORPHIC_TYPES'::pg_catalog.oid[])"""
+"""Whether the function `p` is polymorphic: the types of its arguments are those of each call."""
+
+IS_READ_BY_NAMES: Final = """(p.prolang > 14
+  OR (p.prolang = 14 AND p.oid >= 16384 AND p.prosqlbody IS NULL AND TAKES_ANY_TYPE))"""
+"""Whether no tree says what the function `p` does: its language is not built in, or it is in SQL and polymorphic, whose
+bodies the server analyses for each call."""
+
+MENTIONED_RELATION: Final = """(m.oid >= 16384 AND IS_READ_BY_NAMES
   AND (m.relkind = 'r' OR m.relkind = 'p' OR m.relkind = 'v' OR m.relkind = 'm' OR m.relkind = 'f' OR m.relkind = 'c')
   AND (m.relpersistence <> 't' OR m.relnamespace = pg_catalog.pg_my_temp_schema()) AND MENTIONS(m.relname))"""
 """Whether the source of the function `p`, in a language that is not built in, has the name of the row `m` of pg_class
@@ -122,13 +136,15 @@ HOLDS_OWN_TYPES: Final = """(
   EXISTS (SELECT FROM pg_catalog.pg_type AS y
     WHERE y.oid = ANY (pg_catalog.array_cat(p.proargtypes::pg_catalog.oid[] || p.prorettype, p.proallargtypes))
       AND (OWN_TYPE OR (y.typtype = 'p' AND y.typname <> 'void' AND y.typname <> 'trigger'
-        AND (y.typname <> 'record' OR y.oid = ANY (p.proargtypes)))))
+        AND (y.typname <> 'record' OR y.oid = ANY (p.proargtypes))
+        AND y.oid <> ALL ('POLYMORPHIC_TYPES'::pg_catalog.oid[]))))
+  OR (TAKES_ANY_TYPE AND p.proargdefaults::pg_catalog.text OPERATOR(pg_catalog.~) '[0-9]{5}')
   OR EXISTS (SELECT FROM pg_catalog.pg_type AS y WHERE y.typrelid = 0 AND OWN_TYPE AND MENTIONS(y.typname)))"""
 """Whether the function `p` may have a value of a type that users made, by its arguments, its result or a type that its
-source names."""
+source names. If it is polymorphic each call says that, but for defaults: there are OIDs in their trees."""
 
 FUNCTION_VERSION: Final = """(ROW_VERSION(p) || ROW_VERSION(n)
-  || CASE WHEN p.prolang > 14 THEN pg_catalog.concat(
+  || CASE WHEN IS_READ_BY_NAMES THEN pg_catalog.concat(
     (SELECT pg_catalog.string_agg(m.oid::pg_catalog.text || ROW_VERSION(m), ' ' ORDER BY m.oid)
       FROM pg_catalog.pg_class AS m WHERE MENTIONED_RELATION), ';',
     (SELECT pg_catalog.string_agg(pg_catalog.concat(m.oid, m.name IS NULL, m.name), ' ' ORDER BY m.oid, m.name)

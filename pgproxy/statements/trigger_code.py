@@ -1,4 +1,4 @@
-"""What the PL/pgSQL source of a function can do, read as text: nothing of it is resolved here.
+"""What the source of a function in PL/pgSQL (or SQL) can do, read as text: nothing of it is resolved here.
 
 Only a function whose statements are all written in it passes: none made at run time, none that changes the session,
 none that takes the client's cursors or prepared statements. `lineage.triggers` and `lineage.routines` say what its
@@ -123,6 +123,19 @@ def read_function_code(source: str, header: str) -> TriggerCode:
     return _read(source, header)
 
 
+@lru_cache(maxsize=256)
+def read_sql_code(source: str) -> TriggerCode:
+    """As `read_function_code`, for a function in SQL.
+
+    Raises:
+        NotUnderstood.
+    """
+    found = _Found()
+    _words(source, found, is_trigger=False)
+    _statements(source, found)
+    return _code(found)
+
+
 def _read(source: str, header: str) -> TriggerCode:
     function = parse_function(source, header)
     found = _Found()
@@ -140,6 +153,10 @@ def _read(source: str, header: str) -> TriggerCode:
             _parts(variable, datums, found)
     _parts(function["action"], datums, found)
     found.columns |= named - found.assigned
+    return _code(found)
+
+
+def _code(found: _Found) -> TriggerCode:
     return TriggerCode(
         None if found.reads_whole else frozenset(found.columns),
         None if found.risks_whole else frozenset(found.risks),
@@ -234,14 +251,18 @@ def _expression(query: str, mode: int, found: _Found) -> None:
     elif mode:
         _unknown("an expression of another kind")
     for text in texts:
-        try:
-            tree = parse_tree(text)
-        except SyntaxProblem:
-            raise NotUnderstood("code with an expression that cannot be read") from None
-        if len(tree.stmts) != 1 or _name(tree.stmts[0].stmt) not in _STATEMENTS:
-            _unknown("a statement that is no query")
-        is_simple = all(_is_simple(message) for message in _messages(tree))
-        _Tree(found, is_simple).walk(tree)
+        _statements(text, found, is_one=True)
+
+
+def _statements(text: str, found: _Found, *, is_one: bool = False) -> None:
+    try:
+        tree = parse_tree(text)
+    except SyntaxProblem:
+        raise NotUnderstood("code with an expression that cannot be read") from None
+    if (is_one and len(tree.stmts) != 1) or any(_name(one.stmt) not in _STATEMENTS for one in tree.stmts):
+        _unknown("a statement that is no query")
+    is_simple = all(_is_simple(message) for message in _messages(tree))
+    _Tree(found, is_simple).walk(tree)
 
 
 def _sides(query: str) -> tuple[str, str]:

@@ -196,10 +196,19 @@ def test_casts_and_operators_of_own_types_count_where_such_values_are(functions:
         GRANT ALL ON ALL TABLES IN SCHEMA public TO public;
         """
     )
-    calls = "of_param('dark')", "of_any(1)", "of_name()", "of_array()", "of_column()", "of_result()", "of_out()"
+    calls = (
+        "of_param('dark')",
+        "of_any('dark'::shade)",
+        "of_any(ROW(1))",
+        "of_name()",
+        "of_array()",
+        "of_column()",
+        "of_result()",
+        "of_out()",
+    )
     with psycopg.connect(functions.masked, autocommit=True) as agent:
         assert agent.execute("SELECT plus(1)").fetchall() == [(2,)]
-        assert agent.execute("SELECT of_row()").fetchall() == [("(1)",)]
+        assert agent.execute("SELECT of_row(), of_any(1)").fetchall() == [("(1)", "1")]
         assert agent.execute("SELECT of_domain('(1,2)')").fetchall() == [(4,)]
         assert agent.execute("INSERT INTO without_shade VALUES (1) RETURNING s").fetchall() == [("1",)]
         with pytest.raises(psycopg.errors.InsufficientPrivilege):

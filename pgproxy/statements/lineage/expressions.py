@@ -229,7 +229,7 @@ class Expressions:
         return self.operator_value(node, arguments, scope)
 
     def check_operator_call(self, node: Node, arguments: Sequence[Value]) -> None:
-        self._walk.functions.check_call(self._operator_function(node), arguments)
+        self._walk.functions.check_call(self._operator_function(node), node.nodes("args"), arguments)
 
     def operator_value(self, node: Node, arguments: list[Value], scope: Scope) -> Value:
         """The value of an operator whose operands were walked already."""
@@ -246,7 +246,7 @@ class Expressions:
         functions = self._walk.functions
         if self._walk.sql_functions.has_body(oid):
             return self._walk.sql_functions.value(node, oid, arguments)
-        functions.check_call(oid, arguments)
+        functions.check_call(oid, nodes, arguments)
         size = self._walk.failures.call(oid, nodes, arguments)
         name = functions.name(oid)
         if oid in FUNCTION_ROWS:
@@ -279,8 +279,8 @@ class Expressions:
                 arguments.append(argument)
                 values[entry["ressortgroupref"]] = argument
         direct = [self.value(item, scope) for item in node.nodes("aggdirectargs")]
-        walk.functions.check_call(oid, [*arguments, *direct])
         given = [entry["expr"] for entry in entries if not entry["resjunk"]]
+        walk.functions.check_call(oid, [*given, *node.nodes("aggdirectargs")], [*arguments, *direct])
         size = walk.failures.call(oid, given, arguments, is_aggregate=True)
         walk.failures.note("an aggregate's own argument", *direct, is_aggregate=True)
         conditions: list[Value] = []
@@ -320,7 +320,7 @@ class Expressions:
         oid = node["winfnoid"]
         self._walk.functions.check(oid)
         arguments = [self.value(argument, scope) for argument in node.nodes("args")]
-        self._walk.functions.check_call(oid, arguments)
+        self._walk.functions.check_call(oid, node.nodes("args"), arguments)
         window = self._walk.queries.window(scope, node["winref"])
         conditions = [self._walk.predicates.condition(node["aggfilter"], scope, "filter")]
         conditions.extend(self.value(item, scope) for item in node.nodes("runCondition"))

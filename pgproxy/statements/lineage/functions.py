@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Final, NoReturn
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from pgproxy.catalog.model import ACTIVITY, FIRST_NORMAL_OID, Function
 from pgproxy.errors import NotUnderstood, StatementDenied
@@ -11,6 +11,7 @@ from pgproxy.statements.lineage import builtins, extensions
 from pgproxy.statements.lineage.constants import deciding_text
 from pgproxy.statements.lineage.flow import Value, joined_sources
 from pgproxy.statements.lineage.refusals import refuse
+from pgproxy.statements.lineage.types import expression_type
 from pgproxy.statements.model import Constant, Effect, Reached
 from pgproxy.statements.session_settings import SettingVerdict, verdict
 from pgproxy.statements.tree import Node
@@ -60,11 +61,12 @@ class Functions:
         function = self._walk.catalog.operators.get(operator, 0)
         return operator < FIRST_NORMAL_OID and self.name(function) in builtins.INEQUALITY
 
-    def check(self, oid: int, *, is_call: bool = False) -> None:
+    def check(self, oid: int, *, is_call: bool = False, is_part: bool = False) -> None:
         """One function, wherever it stands.
 
         Args:
             is_call: a call whose arguments `check_setting` sees.
+            is_part: of an aggregate, of whose call `check_call` sees the arguments.
 
         Raises:
             StatementDenied: it is set_config, and no call of it.
@@ -91,19 +93,19 @@ class Functions:
         elif self.is_extension(oid):
             pass
         elif not function.is_builtin:
-            self._check_code(function, is_call=is_call)
+            self._check_code(function, is_call=is_call, is_part=is_part)
         elif builtins.is_denied(oid, function.name):
             self._walk.denied_functions[f"{function.schema}.{function.name}"] = None
         elif builtins.is_write(function.name):
             self._walk.is_read_only = False
         if not function.is_builtin:
             for called in function.calls:
-                self.check(called)
+                self.check(called, is_part=function.kind == "a")
 
-    def _check_code(self, function: Function, *, is_call: bool) -> None:
-        """One whose body is no SQL."""
+    def _check_code(self, function: Function, *, is_call: bool, is_part: bool) -> None:
+        """One of which no tree says what it does."""
         try:
-            self._walk.routines.check(function, is_call=is_call)
+            self._walk.routines.check(function, is_call=is_call, is_part=is_part)
         except NotUnderstood as problem:
             rights = ", with its owner's rights," if function.security_definer else ""
             why = f" ({problem.message.removeprefix('not provably safe: ')})" if function.source is not None else ""
@@ -153,7 +155,7 @@ class Functions:
             return
         self.check(self._of_operator(oid), is_call=is_call)
 
-    def check_call(self, oid: int, arguments: Iterable[Value]) -> None:
+    def check_call(self, oid: int, nodes: Sequence[Any], arguments: Iterable[Value]) -> None:
         """A call with these arguments; `check` has seen the function."""
         if self._walk.definition_depth:
             return
@@ -161,7 +163,8 @@ class Functions:
         arguments = list(arguments)
         for one in code:
             if self._walk.routines.has_source(one):
-                self._walk.routines.note_call(one, arguments)
+                types = [expression_type(node, self._walk.catalog) for node in nodes]
+                self._walk.routines.note_call(one, [*types, *self._state_types(oid)], arguments)
         names = sorted({self.name(one) for one in code} - {""})
         sources = joined_sources([value.sources for value in arguments])
         for name in names:
@@ -197,6 +200,12 @@ class Functions:
         answers = [verdict(name, setting)] if setting is not None else [verdict(name, text) for text in _ANY_VALUE]
         if any(answer.verdict is not SettingVerdict.PASS for answer in answers):
             _deny("set_config", "for this setting")
+
+    def _state_types(self, oid: int) -> list[int]:
+        """The type of an aggregate's state where its definition says it; else it is one of its arguments'."""
+        function = self._walk.catalog.functions.get(oid)
+        found = self._walk.catalog.types.get(function.state_type) if function is not None else None
+        return [found.oid] if found is not None and found.kind != "p" else []
 
     def _of_operator(self, oid: int) -> int:
         found = self._walk.catalog.operators.get(oid)

@@ -1,5 +1,6 @@
-"""Functions in PL/pgSQL that a statement calls: what their source can reach, by the names in it.
+"""Functions that a statement calls and no tree shows: what their source can reach, by the names in it.
 
+These are in PL/pgSQL, or in SQL and polymorphic: the server analyses a polymorphic body only when it runs.
 One whose statements are all written in it passes if nothing that it can reach is masked, and nothing masked is an
 argument (`Effect`: it may raise, catch and store whatever it sees). Its names count for all that they may mean under
 any search_path. Which columns are masked is `policy`'s business.
@@ -17,7 +18,7 @@ from pgproxy.statements.lineage import builtins
 from pgproxy.statements.lineage.flow import NO_SOURCES, NOTHING, Sources, Value, derived, row_value
 from pgproxy.statements.lineage.triggers import ANY_EVENT
 from pgproxy.statements.model import Effect
-from pgproxy.statements.trigger_code import TriggerCode, read_function_code
+from pgproxy.statements.trigger_code import TriggerCode, read_function_code, read_sql_code
 
 if TYPE_CHECKING:
     from pgproxy.statements.lineage.walk import Walk
@@ -44,10 +45,11 @@ class Routines:
         function = self._walk.catalog.functions.get(oid)
         return function is not None and not function.is_builtin and function.source is not None
 
-    def check(self, function: Function, *, is_call: bool) -> None:
+    def check(self, function: Function, *, is_call: bool, is_part: bool) -> None:
         """
         Args:
             is_call: `note_call` sees its arguments; else it runs by itself.
+            is_part: of an aggregate: `note_call` sees the aggregate's.
 
         Raises:
             NotUnderstood: what it does is not all known; the message says why.
@@ -55,12 +57,21 @@ class Routines:
         reach = self._known.get(function.oid)
         if reach is None:
             reach = self._known[function.oid] = self._read(function)
-        if not is_call and not reach.is_silent:
+        takes_any_type = function.source is not None and function.source.takes_any_type
+        if not is_call and (not reach.is_silent or (takes_any_type and not is_part)):
             raise NotUnderstood("it runs by itself")
 
-    def note_call(self, oid: int, arguments: Iterable[Value]) -> None:
-        """A call of a function that `check` let pass: nothing masked goes into it, or is in its reach."""
+    def note_call(self, oid: int, types: Iterable[int], arguments: Iterable[Value]) -> None:
+        """A call of a function that `check` let pass: nothing masked goes into it, or is in its reach.
+
+        Args:
+            types: of the arguments. What is polymorphic runs the operators of these, unseen.
+        """
         reach, function = self._known.get(oid), self._walk.catalog.functions[oid]
+        source = function.source
+        if source is not None and source.takes_any_type and not all(map(self._is_built_in_type, types)):
+            named = f"function {function.schema}.{function.name} in {function.language}"
+            self._walk.found_opaque(f"{named} (it is polymorphic, and called with a type that is not built in)")
         if reach is not None:
             sources = derived(Value(reach.sources), *arguments).sources
             if sources:
@@ -69,11 +80,11 @@ class Routines:
     def _read(self, function: Function) -> Reach:
         walk, source = self._walk, function.source
         if source is None:
-            raise NotUnderstood("its code is not PL/pgSQL")
+            raise NotUnderstood("its code cannot be read")
         if not function.has_harmless_settings:
             raise NotUnderstood("it changes settings")
-        code = read_function_code(source.text, source.header)
-        walk.looks_up_names = True
+        is_sql = function.language == "sql"
+        code = read_sql_code(source.text) if is_sql else read_function_code(source.text, source.header)
         walk.triggers.check_calls(code, source)
         for oid in function.result_types:
             if oid >= FIRST_NORMAL_OID:
@@ -123,6 +134,11 @@ class Routines:
         columns = self._walk.entries.relation_columns(relation.oid)
         values = {one.attnum: columns.value(one.attnum) for one in relation.columns}
         return row_value(values) if values else NOTHING
+
+    def _is_built_in_type(self, oid: int) -> bool:
+        """A row of no declared type may hold anything."""
+        found = self._walk.catalog.types.get(oid)
+        return found is not None and oid < FIRST_NORMAL_OID and found.kind != "p"
 
     def _check_type(self, oid: int) -> None:
         self._walk.triggers.check_type(oid)
