@@ -91,6 +91,7 @@ class AnalysedSession:
     def client_bytes(self, data: bytes) -> Sequence[Action]:
         """Bytes from the client, cut anywhere."""
         if not self._said_goodbye and self.phase is not Phase.CLOSED:
+            self._state.moment += 1
             try:
                 for frame in self._frontend.feed(data):
                     self._state.inbox.add(frame)

@@ -75,6 +75,7 @@ class Binding:
         The same text is parsed again under a name of ours, in the same transaction and under the portal's locks.
         """
         prepared, verdict = portal.prepared, portal.verdict
+        portal.decided_at = self._state.moment
         if not prepared.is_stale or not verdict.is_analysed or verdict.raw is None:
             self.check_formats(portal, then)
             return
@@ -92,6 +93,7 @@ class Binding:
             prepared.announced.clear()
             prepared.verdict = portal.verdict = fresh
             prepared.is_stale = False
+            portal.decided_at = self._state.moment
             if is_charged(self._state, fresh, portal.bind):
                 self.check_formats(portal, then)
 

@@ -27,6 +27,7 @@ class Execution:
         """Send Execute; `then` is called when it completed and what it changed is noted."""
         state, verdict = self._state, portal.verdict
         portal.is_started = True
+        state.moment += 1
         state.redacting = state.redacting or verdict.redacts
         state.formats.executes(verdict)  # already now: what follows in the pipeline is planned before this completes
         portal.plan = verdict.plan(portal.result_formats, state.context.keys, state.formats.now())

@@ -20,7 +20,7 @@ from pgproxy.errors import NotUnderstood, ProxyError, StatementDenied
 from pgproxy.policy.matching import ColumnMask
 from pgproxy.session.admission import has_masks
 from pgproxy.session.analysis import Analysis
-from pgproxy.session.binding import Binding, Then
+from pgproxy.session.binding import RENAMED, Binding, Then
 from pgproxy.session.pending import Pending, Request
 from pgproxy.session.phases import Phase
 from pgproxy.session.prepared import RESERVED_PREFIX, Portal, Prepared, Verdict
@@ -47,6 +47,12 @@ from pgproxy.wire.formats import oids
 WRAPPER_STATEMENT = RESERVED_PREFIX + "wrapper"
 PROBE_PORTAL = RESERVED_PREFIX + "probe"
 
+HELD = NotUnderstood(
+    "not provably safe: names in the functions that the cursor calls are looked up at COMMIT",
+    detail="rule builtin.cursor",
+    hint="Declare it without WITH HOLD, or without the functions.",
+)
+
 MAX_TEMPORARY_COLUMNS = 50_000
 """Columns that carry masks, of all temporary relations that one session ever made."""
 
@@ -61,7 +67,10 @@ class Inside:
 
     def when_executable(self, portal: Portal, then: Then) -> None:
         """`then` is called when it is certain what the portal's execution means."""
-        raw = portal.verdict.raw
+        verdict, raw = portal.verdict, portal.verdict.raw
+        if raw is not None and raw.handling is Handling.ANALYSE and portal.decided_at != self._state.moment:
+            self._look_again(verdict, lambda: then(portal))
+            return
         if raw is None or portal.is_started:
             then(portal)
             return
@@ -81,6 +90,23 @@ class Inside:
                 then(portal)
             case _:
                 then(portal)
+
+    def _look_again(self, verdict: Verdict, then: Callable[[], None]) -> None:
+        """A portal or a cursor runs some time after it was decided: names in the code that it runs may mean something
+        else by now. Its own names cannot."""
+        state = self._state
+        if not verdict.looks_up_names or not has_masks(state.context):
+            then()
+            return
+        assert verdict.raw is not None
+
+        def again(fresh: Verdict) -> None:
+            if fresh.tree == verdict.tree and fresh.decision == verdict.decision:
+                then()
+            else:
+                refuse_here(state, RENAMED)
+
+        self._analysis.analyse_ourselves(verdict.raw, verdict.parameter_types, again, OfTokens.KEEP)
 
     def hold_back(self, portal: Portal, execute: Pending, then: Callable[[], None]) -> None:
         """The answer to its Execute, about to be sent, goes to the client when what it made is known."""
@@ -111,11 +137,12 @@ class Inside:
     def _find_cursor(self, portal: Portal, raw: RawStatement, then: Then) -> None:
         state = self._state
         try:
-            portal.verdict = portal.verdict.reading(state.current(state.names.cursor(raw.cursor)))
+            declared = state.current(state.names.cursor(raw.cursor))
         except ProxyError as error:
             refuse_here(state, error)
             return
-        then(portal)
+        portal.verdict = portal.verdict.reading(declared)
+        self._look_again(declared, lambda: then(portal))
 
     # COPY ------------------------------------------------------------------------------------------------------
 
@@ -288,6 +315,9 @@ class Inside:
         assert inner is not None
 
         def wrapped(verdict: Verdict, finish: Callable[[], None]) -> None:
+            if raw.is_held and verdict.looks_up_names and has_masks(self._state.context):
+                refuse_here(self._state, HELD)
+                return
             portal.inner = verdict
             portal.verdict = outer.around(verdict)
             self._check_target(portal, raw, verdict, finish)

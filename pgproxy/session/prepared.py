@@ -89,6 +89,11 @@ class Verdict:
         return self.understanding is not None and self.understanding.lineage.reads_bodies
 
     @property
+    def looks_up_names(self) -> bool:
+        """What it means may change until it has run: see `Lineage.looks_up_names`."""
+        return self.understanding is not None and self.understanding.lineage.looks_up_names
+
+    @property
     def is_wrapper(self) -> bool:
         """EXPLAIN, DECLARE or CREATE TABLE AS: the statement inside is analysed for each execution."""
         return self.raw is not None and self.raw.handling is Handling.WRAP
@@ -216,6 +221,8 @@ class Portal:
     """None: its rows pass as they are."""
     is_started: bool = False
     """It was executed: the rest of its rows comes under the same decision."""
+    decided_at: int = 0
+    """`SessionState.moment` when it was last certain what it means."""
     inner: Verdict | None = None
     """EXPLAIN, DECLARE, CREATE TABLE AS and COPY: of the statement inside, for this execution."""
     bind: Bind | None = None

@@ -87,6 +87,8 @@ class SessionState:
         self.memory = SessionMemory(context.memory)
         self.when_present_is_known: Callable[[str | None], None] | None = None
         """What `AskPresent` was for."""
+        self.moment = 0
+        """Counts what the client sends and what runs: while it stays, nothing happens but what is being seen to."""
         self.has_open_batch = False
         """The client executed something by the extended protocol and sent no Sync since: its implicit transaction is
         open."""

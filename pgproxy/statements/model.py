@@ -386,6 +386,8 @@ class Lineage:
     """Process ids of the sessions that it cancels or ends: constants and parameters."""
     reads_bodies: bool = False
     """Holds bodies of functions, whose changes the server does not announce."""
+    looks_up_names: bool = False
+    """Runs code of functions or triggers, whose names are looked up when it runs, be that long after the statement."""
     is_read_only: bool = True
     deleted_relations: frozenset[int] = frozenset()
     """Those of `written_relations` that lose rows."""

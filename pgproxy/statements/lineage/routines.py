@@ -85,6 +85,7 @@ class Routines:
             raise NotUnderstood("it changes settings")
         is_sql = function.language == "sql"
         code = read_sql_code(source.text) if is_sql else read_function_code(source.text, source.header)
+        walk.looks_up_names = True
         walk.triggers.check_calls(code, source)
         for oid in function.result_types:
             if oid >= FIRST_NORMAL_OID:

@@ -59,6 +59,7 @@ def trace(tree: Node, catalog: Catalog, bodies: Bodies = NO_BODIES) -> Lineage:
         denied_functions=tuple(walk.denied_functions),
         signals=frozenset(walk.signals),
         reads_bodies=bool(bodies),
+        looks_up_names=bool(bodies) or walk.looks_up_names,
         is_read_only=walk.is_read_only,
         sets_configuration=any(SET_CONFIG in one.functions for one in (named, *inside)),
         materialized=walk.materialized,

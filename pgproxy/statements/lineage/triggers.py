@@ -63,6 +63,7 @@ class Triggers:
         if not function.has_harmless_settings:
             raise NotUnderstood("their code changes settings")
         code = read_trigger_code(source.text)
+        walk.looks_up_names = True
         self.check_calls(code, source, relation)
         for oid in trigger.functions:
             walk.functions.check(oid)

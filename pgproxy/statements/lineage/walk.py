@@ -55,6 +55,7 @@ class Walk:
         self.opaque: dict[str, None] = {}
         self.materialized: dict[ColumnId, frozenset[Source]] = {}
         self.is_read_only = True
+        self.looks_up_names = False
         self.functions = Functions(self)
         self.sql_functions = SqlFunctions(self)
         self.totality = Totality(self)
