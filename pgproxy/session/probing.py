@@ -83,7 +83,8 @@ def _charge(
             outputs = arguments.understanding.own(arguments.parameter_types, arguments.row).lineage.outputs
         values = ArgumentValues(outputs, given, verdict.parameter_types)
     check_signals(signals, values, context)
-    probes = probes_of(compared, values, context.keys.draw("probes"))
+    new = f"{context.now()!r} {context.probes.number()}".encode()
+    probes = probes_of(compared, values, context.keys.draw("probes"), new)
     _charge_probes(state, probes)
 
 
@@ -160,13 +161,20 @@ def check_signals(signals: Iterable[Constant], values: Values, context: SessionC
                 )
 
 
-def probes_of(comparisons: Sequence[Comparison], values: Values, draw: Draw) -> set[Probe]:
-    """Raises NotUnderstood."""
+def probes_of(comparisons: Sequence[Comparison], values: Values, draw: Draw, new: bytes = b"") -> set[Probe]:
+    """
+    Args:
+        new: what no other execution has: it tells what this one takes from sequences.
+
+    Raises:
+        NotUnderstood.
+    """
     probes: set[Probe] = set()
     for one in comparisons:
         column = one.column.encode()
         for constant in one.constants:
-            for text in values.different(constant):
+            ways = [b"\0" + new + constant.text.encode()] if constant.is_new else values.different(constant)
+            for text in ways:
                 digest = draw(column + b"\0" + text)[:DIGEST_BYTES]
                 probes.add(Probe(one.column, digest, one.is_limited_by_default))
     return probes

@@ -61,7 +61,9 @@ def as_copied(raw: RawStatement, tree: Node, lineage: Lineage, catalog: Catalog)
     if raw.feeds is StatementClass.COPY_FROM:
         # With a list of columns the made INSERT names them; those with a default may be more than the rows have.
         # The list of columns is written as NULLs, and a default is written of its own accord with each row.
-        taken = {write.target: _in_rows(write.target) if write.is_null else write for write in lineage.writes}
+        taken = {
+            write.target: _in_rows(write.target) if write.is_null else _for_each_row(write) for write in lineage.writes
+        }
         for at in stored:
             origin = lineage.outputs[at].origin
             if origin is None:
@@ -71,6 +73,12 @@ def as_copied(raw: RawStatement, tree: Node, lineage: Lineage, catalog: Catalog)
     if _is_secured(tree):  # then the server itself takes a SELECT, with all columns
         stored = list(range(len(lineage.outputs)))
     return Copied(replace(lineage, outputs=tuple(lineage.outputs[at] for at in stored)), tuple(stored))
+
+
+def _for_each_row(write: Write) -> Write:
+    """What a column takes of its own accord. From a sequence it is another value for each row: nobody counts those."""
+    is_new = any(constant.is_new for constant in write.constants or ())
+    return replace(write, constants=None) if is_new else write
 
 
 def _in_rows(target: ColumnId) -> Write:

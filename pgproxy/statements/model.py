@@ -223,6 +223,8 @@ class Constant(NamedTuple):
     location: int = -1
     """Of a literal in the client's own text: where it begins, in bytes; of an expression: where one of its literals
     does; -1: it stands in no text of the client's."""
+    is_new: bool = False
+    """It comes from a sequence: another value for each execution."""
 
     def __str__(self) -> str:
         return self.text if self.text or not self.parameters else f"${self.parameters[0]}"

@@ -9,6 +9,7 @@ from pgproxy.catalog.model import FIRST_NORMAL_OID, FUNCTION_ROWS, Relation
 from pgproxy.errors import StatementDenied
 from pgproxy.statements.lineage.flow import NOTHING, Value, alternatives, column_value, derived, row_value, union
 from pgproxy.statements.lineage.refusals import refuse
+from pgproxy.statements.lineage.sequences import next_in_values
 from pgproxy.statements.model import ColumnId, Use, UseKind
 from pgproxy.statements.tree import Node, read_stored
 
@@ -164,13 +165,22 @@ class Entries:
         if kind == TABLE_FUNCTION:
             return self._table_function_columns(scope, entry)
         if kind == VALUES:
-            rows = [[self._walk.expressions.value(item, scope) for item in row or ()] for row in entry["values_lists"]]
+            rows = [
+                [self._value_in_values(item, scope, (at, place)) for place, item in enumerate(row or ())]
+                for at, row in enumerate(entry["values_lists"])
+            ]
             return Columns.of({at: alternatives(column) for at, column in enumerate(zip(*rows, strict=True), 1)})
         if kind == CTE:
             return self._common_table_columns(scope, entry)
         if kind == RESULT:
             return Columns.of({})
         refuse(f"a range table entry of kind {kind}")
+
+    def _value_in_values(self, item: Any, scope: Scope, place: tuple[int, int]) -> Value:
+        value = self._walk.expressions.value(item, scope)
+        if scope.query["commandType"] != _INSERT:
+            return value
+        return next_in_values(item, self._walk, place) or value
 
     # Relations
 

@@ -105,7 +105,8 @@ def combined(form: str, arguments: Sequence[Value]) -> Value:
 def _applied(form: str, way: tuple[Constant, ...]) -> Constant:
     parts = ", ".join(repr(one.text) + repr(one.parameters) if one.parameters else repr(one.text) for one in way)
     numbers = tuple(number for one in way for number in one.parameters)
-    return Constant(f"\0{form}({parts})", numbers, max((one.location for one in way), default=-1))
+    location = max((one.location for one in way), default=-1)
+    return Constant(f"\0{form}({parts})", numbers, location, any(one.is_new for one in way))
 
 
 SERVER_CHOSEN: Final = Value(constants=frozenset())

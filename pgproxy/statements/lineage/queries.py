@@ -9,6 +9,7 @@ from pgproxy.catalog.model import TriggerBit
 from pgproxy.statements.lineage.entries import RELATION, CommonTable, Scope
 from pgproxy.statements.lineage.flow import NO_ROWS, NOTHING, Value, alternatives, derived, union
 from pgproxy.statements.lineage.refusals import refuse
+from pgproxy.statements.lineage.sequences import next_for_rows
 from pgproxy.statements.lineage.triggers import ANY_EVENT
 from pgproxy.statements.lineage.types import expression_type
 from pgproxy.statements.model import ColumnId, UseKind, Write
@@ -289,6 +290,8 @@ class Queries:
             # Inside an assignment to a part of a column, the placeholder is the column as it was.
             with walk.expressions.placeholder(derived(stored.value(attnum))):
                 value = walk.expressions.value(entry["expr"], scope)
+            if scope.query["commandType"] == INSERT and not changes_rows:
+                value = next_for_rows(entry["expr"], walk, scope.query) or value
             known = assigned.get(attnum)
             assigned[attnum] = value if known is None else derived(known, value)
             origin = ColumnId(target, attnum)
