@@ -136,7 +136,8 @@ def _with_arguments(statement: RawStatement, split: Split) -> RawStatement:
             continue
         if len(trees) != 1 or trees[0].stmt.WhichOneof("node") != "select_stmt":
             continue
-        select = trees[0].stmt.select_stmt
+        select = type(trees[0].stmt.select_stmt)()
+        select.CopyFrom(trees[0].stmt.select_stmt)  # the parsed tree is remembered
         found = [target.res_target.val for target in select.target_list]
         select.ClearField("target_list")
         if found == wanted and select == parse_tree("SELECT").stmts[0].stmt.select_stmt:
