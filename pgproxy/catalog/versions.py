@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from pgproxy.catalog.model import FIRST_NORMAL_OID, Catalog
@@ -240,6 +240,8 @@ class Snapshot:
     catalog: Catalog
     objects: Objects
     """All of users' that is reached."""
+    lasting: Objects
+    """Without temporary relations: of its own a session sees every change, and nobody else can make one."""
     fingerprint: str
 
     @classmethod
@@ -250,17 +252,17 @@ class Snapshot:
             frozenset(oid for oid in read.functions if oid >= FIRST_NORMAL_OID),
             frozenset(oid for oid in read.types if oid >= FIRST_NORMAL_OID),
         )
-        return cls(shared.under(read), own, fingerprint(read, own))
+        lasting = frozenset(oid for oid in own.relations if not read.relations[oid].is_temporary)
+        return cls(shared.under(read), own, replace(own, relations=lasting), fingerprint(read, own))
 
     def without(self, relations: frozenset[int], functions: frozenset[int]) -> Objects:
         """The objects but for these relations and functions."""
         return Objects(self.objects.relations - relations, self.objects.functions - functions, self.objects.types)
 
-    def lasting(self) -> Objects:
-        """Without temporary relations: of its own a session sees every change, and nobody else can make one."""
-        relations = self.catalog.relations
-        lasting = frozenset(oid for oid in self.objects.relations if not relations[oid].is_temporary)
-        return Objects(lasting, self.objects.functions, self.objects.types)
+    @property
+    def is_lasting(self) -> bool:
+        """It reaches no temporary relation."""
+        return len(self.lasting.relations) == len(self.objects.relations)
 
 
 def fingerprint(catalog: Catalog, objects: Objects) -> str:

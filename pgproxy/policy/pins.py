@@ -40,8 +40,8 @@ class PinBook:
         self._gone: set[Pin] = set()
         self._rules: Rules | None = None
         """What `_seen` and `_resolved` were made under."""
-        self._seen: set[tuple[int, str]] = set()
-        """(OID, version) of relations that were looked at."""
+        self._seen: dict[int, str] = {}
+        """OID → version of relations that were looked at."""
         self._resolved: Pins | None = None
         for pin in known:
             self._pins.setdefault((pin.relation, pin.attnum), set()).add(pin.entry)
@@ -77,11 +77,10 @@ class PinBook:
         self._turn_to(rules)
         masked: Masked | None = None
         for relation in relations:
-            key = (relation.oid, relation.version)
-            if key in self._seen:
+            if relation.is_temporary or self._seen.get(relation.oid) == relation.version:
                 continue
-            self._seen.add(key)
-            if relation.kind not in _STORED_KINDS or relation.is_temporary or is_system_schema(relation.schema):
+            self._seen[relation.oid] = relation.version
+            if relation.kind not in _STORED_KINDS or is_system_schema(relation.schema):
                 continue
             masked = masked or Masked(_everything(rules), catalog)
             for column in relation.columns:
@@ -90,6 +89,7 @@ class PinBook:
 
     def forget_missing(self, catalog: Catalog) -> None:
         """Forget the pins of relations and columns that the whole catalog of the database does not have."""
+        self._seen = {oid: version for oid, version in self._seen.items() if oid in catalog.relations}
         for pin in tuple(self):
             relation = catalog.relations.get(pin.relation)
             if relation is None or relation.column(pin.attnum) is None:

@@ -17,7 +17,6 @@ from pgproxy.errors import ChangedMeanwhile, NotAnalysable, NotUnderstood, Proxy
 from pgproxy.session.actions import Log
 from pgproxy.session.admission import admit_by_text, has_masks
 from pgproxy.session.memory import Asked
-from pgproxy.session.notices import meaning_of
 from pgproxy.session.pending import Pending, Request
 from pgproxy.session.phases import Phase
 from pgproxy.session.prepared import RESERVED_PREFIX, Verdict, Watched
@@ -185,10 +184,9 @@ class Analysis:
         def answered() -> None:
             read = read_document(results.only_value(gate.answers[-1]).decode())
             snapshot = Snapshot.of(state.context.catalog(), read.catalog)
-            if unknown.relations <= snapshot.catalog.relations.keys():  # else the server knows what this cannot see
-                state.memory.keep(
-                    unknown, snapshot, is_common=read.is_common and snapshot.lasting() == snapshot.objects
-                )
+            # Else the server knows what this cannot see.
+            if all(oid in snapshot.catalog.relations for oid in unknown.relations):
+                state.memory.keep(unknown, snapshot, is_common=read.is_common and snapshot.is_lasting)
                 state.memory.shared.note(gate.raw.text, snapshot.objects)
             self._settle(gate, snapshot, sees_the_present=read.sees_the_present)
 
@@ -199,7 +197,7 @@ class Analysis:
         if sees_the_present:
             self._read_bodies(gate, snapshot)
             return
-        objects = snapshot.lasting()
+        objects = snapshot.lasting
         expected = fingerprint(snapshot.catalog, objects)
 
         def known(present: str | None) -> None:
@@ -260,7 +258,7 @@ class Analysis:
         )
         # What stands for a COPY, calls functions whose bodies were read, or reaches temporary tables is nobody else's.
         is_ordinary = not (gate.raw.is_made or gate.raw.feeds or gate.announcement.tried)
-        is_ordinary = is_ordinary and (snapshot is None or snapshot.lasting() == snapshot.objects)
+        is_ordinary = is_ordinary and (snapshot is None or snapshot.is_lasting)
         verdict = remembered.find(asked) if is_ordinary else None
         if verdict is None:
             try:
@@ -292,10 +290,10 @@ class Analysis:
                 return
             watched = Watched.of(snapshot, gate.announcement.reached) if snapshot is not None else None
             row, types = understanding.row, gate.parameter_types
-            verdict = Verdict(gate.raw, decision, rules.version, understanding, row, types, watched)
+            meaning = gate.announcement.reading.shape.meaning
+            verdict = Verdict(gate.raw, decision, rules.version, understanding, row, types, watched, meaning)
             if is_ordinary:
                 remembered.keep(replace(asked, pins=pins), verdict.without_session(), needs_constants=is_bound)
-        verdict = replace(verdict, tree=meaning_of(gate.trees[0]))
         try:
             if gate.tokens is OfTokens.REFUSE:
                 check_no_tokens(verdict)

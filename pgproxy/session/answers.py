@@ -7,6 +7,8 @@ Rows leave through the portal's mask plan, errors and notices through `redaction
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import lru_cache
+from typing import Final
 
 from pgproxy.errors import MalformedMessage, NotUnderstood, UpstreamUnreachable
 from pgproxy.masking.rewrite import rewrite_rows
@@ -14,7 +16,7 @@ from pgproxy.session.actions import Close
 from pgproxy.session.admission import has_masks
 from pgproxy.session.copying import Copying
 from pgproxy.session.execution import Execution
-from pgproxy.session.notices import is_tree, meaning_of, tree_text
+from pgproxy.session.notices import is_tree, tree_text
 from pgproxy.session.pending import ANSWERS, COPY_TAGS, Pending, Request
 from pgproxy.session.phases import Phase
 from pgproxy.session.prepared import Verdict
@@ -22,8 +24,12 @@ from pgproxy.session.redaction import WITHHELD, is_harmless, redacted
 from pgproxy.session.replies import error_response
 from pgproxy.session.state import SessionState
 from pgproxy.session.understanding import check_origins
+from pgproxy.statements.tree.shape import meaning_of
 from pgproxy.wire import asynchronous, results
 from pgproxy.wire.framing import Run
+
+_REMEMBERED_BYTES: Final = 8 * 1024
+"""Of a RowDescription: some hundred columns."""
 
 
 class Answers:
@@ -93,7 +99,7 @@ class Answers:
             return
         data = run.data
         if run.tag == b"T":
-            row = results.RowDescription.decode(run.body)
+            row = _row_description(run.body)
             if not head.visible and gate is not None:
                 gate.row = row
             elif head.verdict is not None:
@@ -215,3 +221,11 @@ class Answers:
             state.send_client(run.data)
         if head.then is not None:
             head.then()
+
+
+def _row_description(body: bytes | memoryview) -> results.RowDescription:
+    """Recent ones are remembered: a statement that comes again has the same."""
+    return _remembered(bytes(body)) if len(body) <= _REMEMBERED_BYTES else results.RowDescription.decode(body)
+
+
+_remembered = lru_cache(maxsize=512)(results.RowDescription.decode)

@@ -71,7 +71,7 @@ class Verdicts:
             if pins is asked.pins and all(constants[number] == datum for number, datum in understanding.deciding):
                 own = understanding.like(asked.raw, asked.announcement)
                 if own is not None:
-                    found = replace(verdict, raw=asked.raw, understanding=own)
+                    found = replace(verdict, raw=asked.raw, understanding=own, tree=reading.shape.meaning)
                     self._by_text.keep((asked.raw, reading.digest, conditions), (pins, found))
                     return found
         return None

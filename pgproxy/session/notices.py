@@ -6,16 +6,12 @@ set is kept here and applied here. Source: PostgreSQL manual, client_min_message
 
 from __future__ import annotations
 
-import hashlib
-import re
 from collections.abc import Mapping
 
 from pgproxy.errors import SettingRefused
 
 LEVELS = ("notice", "warning", "error")
 """What a client may set; the levels below (debug, log) would show what the server logs."""
-
-_PLACE = re.compile(rb" :(?:\w*location|stmt_len|list_start|list_end) -?\d+")
 
 TREE_MESSAGE = "rewritten parse tree:"
 TREE_ROUTINE = "elog_node_display"
@@ -29,12 +25,6 @@ def is_tree(fields: Mapping[str, str]) -> bool:
 def tree_text(fields: Mapping[str, str]) -> bytes:
     """The tree of such a notice, as the server printed it."""
     return fields.get("D", "").encode("utf-8", "surrogateescape")
-
-
-def meaning_of(tree: bytes) -> bytes:
-    """A digest of a printed tree without the places in the text, which PREPARE counts from elsewhere, and without
-    the line breaks, which depend on them."""
-    return hashlib.blake2b(_PLACE.sub(b"", b" ".join(tree.split())), digest_size=32).digest()
 
 
 class KeptLevel:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from typing import Final
 
 from pgproxy.catalog.model import FIRST_NORMAL_OID
 from pgproxy.catalog.versions import Objects, Snapshot, fingerprint
@@ -31,6 +32,8 @@ FORMAT_SETTINGS = ("DateStyle", "IntervalStyle", "TimeZone")
 """Reported settings that decide how text values are written."""
 
 PlanKey = tuple[object, ...]
+PLANS: Final = 16
+"""Of one verdict: a client may set any number of time zones."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +73,7 @@ class Verdict:
     watched: Watched | None = None
     """What it was made from and the server does not announce; None: it announces all."""
     tree: bytes = b""
-    """Of an analysed statement: a digest of its tree."""
+    """Of an analysed statement: `meaning_of` its tree."""
     passes_rows: bool = False
     """Without a tree: SHOW, or anything of an identity that has no masks."""
     kept_level: str | None = None
@@ -192,6 +195,8 @@ class Verdict:
             return None
         key = (result_formats, *(parameters.get(name) for name in FORMAT_SETTINGS))
         if key not in self.plans:
+            if len(self.plans) == PLANS:
+                self.plans.clear()
             catalog = self.understanding.catalog
             self.plans[key] = plan_for(self.decision, self.row, result_formats, catalog, keys, parameters)
         return self.plans[key]

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Container, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from pgproxy.catalog.model import Function
 from pgproxy.catalog.queries import SESSION_CATALOG_QUERY
@@ -82,11 +83,12 @@ class Versions:
     def sees_the_present(self) -> bool:
         return self.isolation in SEES_THE_PRESENT
 
-    @classmethod
-    def decode(cls, row: bytes) -> Versions:
-        """From a DataRow frame."""
+    @staticmethod
+    @lru_cache(maxsize=1024)
+    def decode(row: bytes) -> Versions:
+        """From a DataRow frame, mostly the same as the last time."""
         fingerprint, isolation, changed_nothing, *_ = results.DataRow.decode(row[5:]).values()
-        return cls((fingerprint or b"").decode(), (isolation or b"").decode(), changed_nothing == b"t")
+        return Versions((fingerprint or b"").decode(), (isolation or b"").decode(), changed_nothing == b"t")
 
 
 def about_catalog(reached: Reached, prepared: Container[str]) -> list[Question]:
@@ -101,7 +103,15 @@ def about_catalog(reached: Reached, prepared: Container[str]) -> list[Question]:
 
 def about_versions(objects: Objects, prepared: Container[str]) -> list[Question]:
     """The versions of objects as the transaction sees them; the last DataRow is for `Versions.decode`."""
+    if ARGUMENTS in prepared and VERSIONS in prepared:
+        return _about_versions_again(objects)
     return _with_arguments(VERSIONS, VERSIONS_QUERY, objects.argument, prepared)
+
+
+@lru_cache(maxsize=1024)
+def _about_versions_again(objects: Objects) -> list[Question]:
+    """Asked for almost every statement, mostly of the same objects."""
+    return _with_arguments(VERSIONS, VERSIONS_QUERY, objects.argument, (ARGUMENTS, VERSIONS))
 
 
 def about_body(function: Function, prepared: Container[str]) -> list[Question]:

@@ -138,11 +138,8 @@ def announced(
             hint="Send the statement alone; types whose checks run code cannot be used here.",
         )
     reading, tree = readings.read(trees[0], version)
-    named = reading.reached
-    fields = row.fields if row is not None else ()
-    types = named.types.union(parameter_types, (field.type_oid for field in fields)) - {0}
-    relations = named.relations.union(field.table_oid for field in fields) - {0}
-    return Announced(trees[0], version, reading, replace(named, types=types, relations=relations), tree)
+    named = reading.with_description(tuple(parameter_types), row)
+    return Announced(trees[0], version, reading, named, tree)
 
 
 def understand(

@@ -116,8 +116,15 @@ def facts_of_like(raw: RawStatement, like: RawStatement, facts: Facts) -> Facts 
 
 
 def text_shape(text: str) -> str:
-    """The text with most of its constants left out: plain strings and numbers."""
+    """The text with most of its constants left out: plain strings and numbers. Recent ones are remembered."""
+    return _remembered_shape(text) if len(text) <= MAX_WITNESS_CHARACTERS else _shape(text)
+
+
+def _shape(text: str) -> str:
     return _CONSTANTS.sub("?", text)
+
+
+_remembered_shape = lru_cache(maxsize=256)(_shape)
 
 
 def read_witness(raw: RawStatement) -> Witness | None:

@@ -141,7 +141,7 @@ class RawStatement:
     """PREPARE and EXECUTE: the prepared statement's name."""
     arguments: RawStatement | None = None
     """EXECUTE: its arguments as the outputs of a SELECT; None: it has none."""
-    literals: Mapping[int, int] = field(default_factory=dict, hash=False)
+    literals: Mapping[int, int] = field(default_factory=dict)
     """EXECUTE: which of its arguments, from 0, are literals, and where they begin, in bytes."""
     feeds: StatementClass | None = None
     """For the `inner` of COPY: the class that rules see."""
@@ -165,6 +165,10 @@ class RawStatement:
     """A definition's query."""
     widens: bool = False
     """Another role may read more than before: by a right, or by what a relation becomes that it reads."""
+
+    def __hash__(self) -> int:
+        """Statements of one text are few: the rest only has to be equal."""
+        return hash((self.text, self.character_offset))
 
     @property
     def is_definition(self) -> bool:

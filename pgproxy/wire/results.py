@@ -41,6 +41,10 @@ class RowDescription:
     tag: ClassVar[bytes] = b"T"
     fields: tuple[FieldDescription, ...]
 
+    def __hash__(self) -> int:
+        """Few descriptions have the same names: the rest only has to be equal."""
+        return hash(tuple(column.name for column in self.fields))
+
     @classmethod
     def decode(cls, body: bytes | memoryview) -> RowDescription:
         reader = BodyReader("RowDescription", body)

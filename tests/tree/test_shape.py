@@ -34,6 +34,7 @@ SAME = (
     ("SELECT name FROM shapes WHERE id = 1", "SELECT  name  FROM shapes  WHERE  id = 2"),
     ("SELECT 1 FROM shapes WHERE name = 'x'", "SELECT 2 FROM shapes WHERE name = 'a much longer \\ { } ( constant'"),
     ("SELECT doc -> 'a' FROM shapes LIMIT 1", "SELECT doc -> 'b' FROM shapes LIMIT 2"),
+    ("SELECT name FROM shapes WHERE id IN (1, 2)", "SELECT name FROM shapes  WHERE id IN (10, 200)"),
     ("SELECT * FROM shapes WHERE name = ANY('{a,b}')", "SELECT * FROM shapes WHERE name = ANY('{a,b,c}')"),
 )
 OTHER = (
