@@ -66,8 +66,10 @@ def _relation(row: list[Any]) -> Relation:
         children=tuple(children or ()),
         is_temporary=is_temporary,
         triggers=tuple(
-            Trigger(bits, function, frozenset(seen or ()), frozenset(run or ()), frozenset(filter(None, tables)))
-            for bits, function, seen, run, tables in triggers or ()
+            Trigger(
+                bits, function, frozenset(seen or ()), frozenset(run or ()), frozenset(filter(None, tables)), deferrable
+            )
+            for bits, function, seen, run, tables, deferrable in triggers or ()
         ),
         references=tuple(references or ()),
         cascades=tuple(cascades or ()),

@@ -64,6 +64,8 @@ class Trigger:
     """Functions that WHEN runs."""
     transition_tables: frozenset[str] = frozenset()
     """REFERENCING OLD/NEW TABLE AS."""
+    is_deferrable: bool = False
+    """It may run as late as at COMMIT."""
 
 
 class TriggerBit(IntFlag):

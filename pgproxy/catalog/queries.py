@@ -186,7 +186,8 @@ SELECT pg_catalog.json_build_object(
           (SELECT pg_catalog.json_agg(DISTINCT q.part[1]::pg_catalog.int8)
             FROM pg_catalog.regexp_matches(
               t.tgqual::pg_catalog.text, ':(?:op)?funcid ([1-9][0-9]*)', 'g') AS q(part)),
-          pg_catalog.json_build_array(t.tgoldtable, t.tgnewtable)) ORDER BY t.tgname)
+          pg_catalog.json_build_array(t.tgoldtable, t.tgnewtable),
+          t.tgdeferrable) ORDER BY t.tgname)
         FROM pg_catalog.pg_trigger AS t
         WHERE t.tgrelid = c.oid AND NOT t.tgisinternal AND t.tgenabled <> 'D'),
       (SELECT pg_catalog.json_agg(pg_catalog.json_build_array(

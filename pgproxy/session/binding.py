@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from pgproxy.errors import NotUnderstood, ProxyError
 from pgproxy.session.analysis import UNREADABLE, Analysis
 from pgproxy.session.pending import Pending, Request
 from pgproxy.session.phases import Phase
-from pgproxy.session.prepared import Portal, Verdict
+from pgproxy.session.prepared import Portal, Verdict, Watched
 from pgproxy.session.probing import is_charged
 from pgproxy.session.questions import Versions, about_formats, about_versions
 from pgproxy.session.refusing import refuse_here
 from pgproxy.session.state import OfTokens, SessionState
 from pgproxy.session.tokens import check_same_tokens, with_real_parameters
+from pgproxy.statements.tree.shape import meaning_of
 from pgproxy.wire import query, results
 
 RENAMED = NotUnderstood(
@@ -39,6 +40,9 @@ class Binding:
             is_just_decided: nothing of the client's came in between.
         """
         state, watched = self._state, portal.verdict.watched
+        if portal.verdict.looks_up_names and not is_just_decided:
+            self._announce(portal, lambda: self.bind(portal, sent, then, is_just_decided=True))
+            return
         if not is_charged(state, portal.verdict, portal.bind):
             return
         if portal.bind is not None:
@@ -48,9 +52,6 @@ class Binding:
                 refuse_here(state, error)
                 return
             sent = sent if real is None else real.encode()
-        if portal.verdict.reads_bodies and not is_just_decided:
-            portal.prepared.is_stale = True  # names in a body are looked up anew by each session that runs it
-            watched = None
         state.enter(Phase.BINDING)
         pending = Pending(Request.BIND, visible=False, portal=portal, verdict=portal.verdict)
         if watched is None or is_just_decided:
@@ -60,8 +61,7 @@ class Binding:
         rows: list[bytes] = []
 
         def answered() -> None:
-            versions = Versions.decode(rows[-1])
-            if versions.fingerprint != watched.fingerprint or not versions.sees_the_present:
+            if not _is_as_before(watched, rows):
                 portal.prepared.is_stale = True
             self._check_bound(portal, then)
 
@@ -74,11 +74,45 @@ class Binding:
 
         The same text is parsed again under a name of ours, in the same transaction and under the portal's locks.
         """
-        prepared, verdict = portal.prepared, portal.verdict
         portal.decided_at = self._state.moment
-        if not prepared.is_stale or not verdict.is_analysed or verdict.raw is None:
+        if not portal.prepared.is_stale or not portal.verdict.is_analysed:
             self.check_formats(portal, then)
             return
+
+        def decided() -> None:
+            if is_charged(self._state, portal.verdict, portal.bind):
+                self.check_formats(portal, then)
+
+        self._decide_again(portal, decided)
+
+    def _announce(self, portal: Portal, then: Callable[[], None]) -> None:
+        """Before a Bind, which may already run functions for the planner: Describe has the server announce what
+        changed in the statement itself, and what names in those functions mean by now decides."""
+        state, prepared, watched = self._state, portal.prepared, portal.verdict.names_watched
+        trees: list[bytes] = []
+        rows: list[bytes] = []
+
+        def described() -> None:
+            prepared.announced.update(map(meaning_of, trees))
+            if trees or prepared.is_stale or watched is None or not _is_as_before(watched, rows):
+                self._decide_again(portal, then)
+            else:
+                then()
+
+        state.enter(Phase.BINDING)
+        pending = Pending(Request.DESCRIBE_STATEMENT, visible=False, trees=trees)
+        describe = query.Describe("S", prepared.name).encode()
+        if watched is None:
+            pending.then = described
+            state.ask(pending, describe + query.Flush().encode())
+        else:
+            state.ask(pending, describe)
+            state.ask_ourselves(about_versions(watched.objects, state.prepared_ourselves), UNREADABLE, rows, described)
+
+    def _decide_again(self, portal: Portal, then: Callable[[], None]) -> None:
+        """`then` is called with a decision of now in the portal."""
+        prepared, verdict = portal.prepared, portal.verdict
+        assert verdict.raw is not None
 
         def again(fresh: Verdict) -> None:
             # Without a tree the server keeps to the names it looked up at first, whatever shadows them by now.
@@ -94,8 +128,7 @@ class Binding:
             prepared.verdict = portal.verdict = fresh
             prepared.is_stale = False
             portal.decided_at = self._state.moment
-            if is_charged(self._state, fresh, portal.bind):
-                self.check_formats(portal, then)
+            then()
 
         self._analysis.analyse_ourselves(verdict.raw, verdict.parameter_types, again, OfTokens.KEEP)
 
@@ -113,3 +146,8 @@ class Binding:
 
         unknown = NotUnderstood("not provably safe: the format of values is not known", detail="rule builtin.formats")
         self._state.ask_ourselves(about_formats(), unknown, rows, answered)
+
+
+def _is_as_before(watched: Watched, rows: Sequence[bytes]) -> bool:
+    versions = Versions.decode(rows[-1])
+    return versions.fingerprint == watched.fingerprint and versions.sees_the_present

@@ -97,6 +97,12 @@ class Verdict:
         return self.understanding is not None and self.understanding.lineage.looks_up_names
 
     @property
+    def names_watched(self) -> Watched | None:
+        """What tells whether names in functions mean what they did; None: only an analysis of now does, since bodies in
+        SQL go by the search_path."""
+        return None if self.reads_bodies else self.watched
+
+    @property
     def is_wrapper(self) -> bool:
         """EXPLAIN, DECLARE or CREATE TABLE AS: the statement inside is analysed for each execution."""
         return self.raw is not None and self.raw.handling is Handling.WRAP

@@ -35,7 +35,7 @@ def test_a_relation_has_its_columns_and_relatives() -> None:
         "t",
         "r",
         False,
-        [[7, 9, None, [65], ["old_rows", None]]],
+        [[7, 9, None, [65], ["old_rows", None], True]],
         columns,
         [1],
         [2],
@@ -52,7 +52,7 @@ def test_a_relation_has_its_columns_and_relatives() -> None:
     assert (relation.cascades, relation.write_functions, relation.definition) == ((4,), (5,), "")
     assert relation.partition_key == {3}
     assert relation.constraints == (Constraint("u", frozenset({(20000, 1)})), Constraint("c", frozenset()))
-    assert relation.triggers == (Trigger(7, 9, frozenset(), frozenset((65,)), frozenset(("old_rows",))),)
+    assert relation.triggers == (Trigger(7, 9, frozenset(), frozenset((65,)), frozenset(("old_rows",)), True),)
     assert not relation.is_temporary and relation.version == "abc"
 
 

@@ -194,6 +194,7 @@ class Functions:
         setting = deciding_text(arguments[1]) if arguments[1].tag == "CONST" else None
         if name is None:
             _deny("set_config", "with a name that is computed")
+        self._walk.settings.add(name.lower())
         sources = joined_sources([value.sources for value in values])
         if sources:
             self._walk.effects.append(Effect("pg_catalog.set_config", sources))

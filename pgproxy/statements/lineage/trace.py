@@ -7,6 +7,7 @@ from typing import Final
 from pgproxy.catalog.model import FIRST_NORMAL_OID, Catalog
 from pgproxy.statements.lineage.builtins import SET_CONFIG
 from pgproxy.statements.lineage.operands import given_in
+from pgproxy.statements.lineage.paths import note_moved_paths
 from pgproxy.statements.lineage.queries import SELECT, Traced
 from pgproxy.statements.lineage.refusals import SIMPLER, refuse
 from pgproxy.statements.lineage.walk import NO_BODIES, Bodies, Walk
@@ -35,6 +36,7 @@ def trace(tree: Node, catalog: Catalog, bodies: Bodies = NO_BODIES) -> Lineage:
         refuse(_TOO_DEEP, hint=SIMPLER)
     walk.functions.check_named(named)
     inside = [reached(body) for trees in bodies.values() for body in trees]
+    note_moved_paths(walk)
     _check_types(walk, named.types.union(*(one.types for one in inside)))
     return Lineage(
         outputs=tuple(

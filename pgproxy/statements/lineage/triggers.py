@@ -63,6 +63,8 @@ class Triggers:
         if not function.has_harmless_settings:
             raise NotUnderstood("their code changes settings")
         code = read_trigger_code(source.text)
+        if trigger.is_deferrable and (code.read or code.written):
+            raise NotUnderstood("they may run as late as at COMMIT, when names in their code may mean something else")
         walk.looks_up_names = True
         self.check_calls(code, source, relation)
         for oid in trigger.functions:

@@ -52,6 +52,8 @@ class Walk:
         self.denied_functions: dict[str, None] = {}
         self.signals: set[Constant] = set()
         """Processes that are signalled, as the client names them."""
+        self.settings: set[str] = set()
+        """Names of settings that set_config sets."""
         self.opaque: dict[str, None] = {}
         self.materialized: dict[ColumnId, frozenset[Source]] = {}
         self.is_read_only = True
@@ -85,7 +87,7 @@ class Walk:
         inner.writes, inner.written = self.writes, self.written
         inner.trigger_relations, inner.deleted = self.trigger_relations, self.deleted
         inner.effects, inner.denied_functions = self.effects, self.denied_functions
-        inner.opaque, inner.materialized = self.opaque, self.materialized
+        inner.opaque, inner.materialized, inner.settings = self.opaque, self.materialized, self.settings
         return inner
 
     def relation(self, oid: int) -> Relation:
