@@ -211,6 +211,7 @@ class Answers:
         status = results.ReadyForQuery.decode(run.body).status
         state.formats.ready(status)
         if status == "I":
+            state.idle_at = state.context.now()
             state.has_open_batch = False
             state.names.transaction_ended()
             state.large_objects.transaction_ended()

@@ -10,11 +10,8 @@ from __future__ import annotations
 
 import hashlib
 import re
-from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import product
+from collections.abc import Iterable, Iterator, Sequence
 
-from pgproxy.catalog.model import Type
 from pgproxy.errors import NotUnderstood, ProxyError, StatementDenied
 from pgproxy.masking.keys import Draw
 from pgproxy.policy.comparisons import Comparison
@@ -22,18 +19,16 @@ from pgproxy.policy.probes import Probe
 from pgproxy.policy.subject import subject_of
 from pgproxy.session.actions import Log
 from pgproxy.session.admission import has_masks
+from pgproxy.session.constant_values import ArgumentValues, ParameterValues, ServerChoice, Values
 from pgproxy.session.context import SessionContext
 from pgproxy.session.prepared import Verdict
 from pgproxy.session.refusing import refuse_here
 from pgproxy.session.state import SessionState
 from pgproxy.statements.model import Constant, Output
-from pgproxy.wire.formats import arrays, builtin, oids
-from pgproxy.wire.formats.codec import BINARY_FORMAT, TEXT_FORMAT, UNPARSEABLE
 from pgproxy.wire.query import Bind
 
 DIGEST_BYTES = 16
 _PROCESS = re.compile(rb"\s*[0-9]{1,10}\s*")
-MOST_COMBINATIONS = 10_000
 
 
 def is_charged(
@@ -75,16 +70,16 @@ def _charge(
     if not (compared or signals):
         return
     context, settings = state.context, state.formats.now()
-    values: Values = ParameterValues(bind, verdict.parameter_types, understanding.catalog.types, settings)
+    choice = ServerChoice.of(state)
+    values: Values = ParameterValues(bind, verdict.parameter_types, understanding.catalog.types, settings, choice)
     if arguments is not None:
-        given = ParameterValues(bind, arguments.parameter_types, understanding.catalog.types, settings)
+        given = ParameterValues(bind, arguments.parameter_types, understanding.catalog.types, settings, choice)
         outputs: tuple[Output, ...] = ()
         if arguments.understanding is not None:
             outputs = arguments.understanding.own(arguments.parameter_types, arguments.row).lineage.outputs
         values = ArgumentValues(outputs, given, verdict.parameter_types)
     check_signals(signals, values, context)
-    new = f"{context.now()!r} {context.probes.number()}".encode()
-    probes = probes_of(compared, values, context.keys.draw("probes"), new)
+    probes = probes_of(compared, values, context.keys.draw("probes"))
     _charge_probes(state, probes)
 
 
@@ -161,168 +156,13 @@ def check_signals(signals: Iterable[Constant], values: Values, context: SessionC
                 )
 
 
-def probes_of(comparisons: Sequence[Comparison], values: Values, draw: Draw, new: bytes = b"") -> set[Probe]:
-    """
-    Args:
-        new: what no other execution has: it tells what this one takes from sequences.
-
-    Raises:
-        NotUnderstood.
-    """
+def probes_of(comparisons: Sequence[Comparison], values: Values, draw: Draw) -> set[Probe]:
+    """Raises NotUnderstood."""
     probes: set[Probe] = set()
     for one in comparisons:
         column = one.column.encode()
         for constant in one.constants:
-            ways = [b"\0" + new + constant.text.encode()] if constant.is_new else values.different(constant)
-            for text in ways:
+            for text in values.different(constant):
                 digest = draw(column + b"\0" + text)[:DIGEST_BYTES]
                 probes.add(Probe(one.column, digest, one.is_limited_by_default))
     return probes
-
-
-class Values(ABC):
-    """What $1, $2, … stand for in one execution."""
-
-    @abstractmethod
-    def texts(self, number: int) -> list[bytes] | None:
-        """The different values of $number, as texts: one, those of an array's elements, none for NULL.
-        None: it stands for nothing yet.
-
-        Raises NotUnderstood.
-        """
-
-    def different(self, constant: Constant) -> list[bytes]:
-        """The different values that this constant is. Raises NotUnderstood."""
-        form = constant.text.encode("utf-8", "surrogateescape")
-        if not constant.parameters:
-            return [form]
-        given: list[list[bytes]] = []
-        for number in constant.parameters:
-            texts = self.texts(number)
-            if texts is None:
-                return []
-            given.append(texts)
-        if not form:
-            return given[0]
-        count = 1
-        for texts in given:
-            count *= len(texts) or 1
-        if count > MOST_COMBINATIONS:
-            raise _unreadable(constant.parameters[0])
-        # Of an expression NULL may make a value, too: coalesce, concat.
-        ways = product(*(texts or [b"\0NULL"] for texts in given))
-        return [b"\0".join((form, *(str(len(text)).encode() + b" " + text for text in way))) for way in ways]
-
-
-class ParameterValues(Values):
-    """The parameters of a Bind.
-
-    Args:
-        types: of the parameters, as the server settled on them.
-        settings: ParameterStatus values.
-    """
-
-    def __init__(
-        self, bind: Bind | None, types: Sequence[int], catalog: Mapping[int, Type], settings: Mapping[str, str]
-    ) -> None:
-        self._parameters = () if bind is None else bind.parameters
-        self._formats = () if bind is None else bind.parameter_formats
-        self._types = types
-        self._catalog = catalog
-        self._settings = settings
-
-    def texts(self, number: int) -> list[bytes] | None:
-        index = number - 1
-        if index >= len(self._parameters):  # a Bind that the server refuses, or only asks for a statement's meaning
-            return None
-        value = self._parameters[index]
-        type_oid = self._types[index] if index < len(self._types) else 0
-        return [] if value is None else self.texts_of(value, type_oid, self._format(index), number)
-
-    def texts_of(self, value: bytes, type_oid: int, format_code: int, number: int) -> list[bytes]:
-        """Of one value of a type. Raises NotUnderstood."""
-        type_oid = self._base(type_oid)
-        element, delimiter = self.element(type_oid)
-        if not element:
-            return [self._text(value, type_oid, format_code)]
-        found: list[bytes] = []
-
-        def note(one: bytes) -> bytes:
-            found.append(self._text(one, element, format_code))
-            return one
-
-        try:
-            if format_code == BINARY_FORMAT:
-                arrays.map_binary(value, note)
-            else:
-                arrays.map_text(value, note, delimiter)
-        except UNPARSEABLE:
-            raise _unreadable(number) from None
-        return found
-
-    def _format(self, index: int) -> int:
-        if len(self._formats) > 1:
-            return self._formats[index]
-        return self._formats[0] if self._formats else 0
-
-    def _text(self, value: bytes, type_oid: int, format_code: int) -> bytes:
-        codec = builtin.codec(type_oid, self._settings)
-        if codec is None or codec.same_in_both:
-            return value
-        try:
-            return codec.to_text(codec.decoder(format_code)(value))
-        except UNPARSEABLE:
-            return b"\0" + value
-
-    def _base(self, type_oid: int) -> int:
-        for _ in range(32):
-            found = self._catalog.get(type_oid)
-            if found is None or not found.base:
-                return type_oid
-            type_oid = found.base
-        return type_oid
-
-    def element(self, type_oid: int) -> tuple[int, bytes]:
-        found = self._catalog.get(type_oid)
-        if found is not None:
-            return self._base(found.element) if found.element else 0, found.delimiter.encode()
-        return oids.ELEMENT_OF_ARRAY.get(type_oid, 0), b","
-
-
-class ArgumentValues(Values):
-    """The arguments of EXECUTE, an output of a query each.
-
-    Args:
-        given: what parameters in the arguments stand for.
-        types: of the prepared statement's parameters.
-    """
-
-    def __init__(self, outputs: Sequence[Output], given: ParameterValues, types: Sequence[int]) -> None:
-        self._outputs = outputs
-        self._given = given
-        self._types = types
-
-    def texts(self, number: int) -> list[bytes] | None:
-        index = number - 1
-        constants = self._outputs[index].constants if index < len(self._outputs) else None
-        if constants is None:
-            raise _unreadable(number)
-        element, _ = self._given.element(self._types[index])
-        is_array_as_text = element and not self._given.element(self._outputs[index].type_oid)[0]
-        if not is_array_as_text:
-            return [text for constant in constants for text in self._given.different(constant)]
-        found: list[bytes] = []
-        for constant in constants:
-            if constant.parameters or constant.text.startswith("\0"):
-                raise _unreadable(number)
-            value = constant.text.encode("utf-8", "surrogateescape")
-            found += self._given.texts_of(value, self._types[index], TEXT_FORMAT, number)
-        return found
-
-
-def _unreadable(number: int) -> NotUnderstood:
-    return NotUnderstood(
-        f"parameter ${number} holds values that cannot be counted",
-        detail="rule builtin.probes: each value that is compared with a masked column counts",
-        hint="Send an array as {a,b,c}, or each value as a parameter of its own.",
-    )

@@ -96,6 +96,8 @@ class SessionState:
         """Something of the client's came by the extended protocol since its last Sync."""
         self.is_outside_transaction = True
         """By the last ReadyForQuery."""
+        self.idle_at = context.now()
+        """When no transaction was open, by the last ReadyForQuery that said so: an open one began later."""
         self.copies_in = False
         """The server takes the data of a COPY FROM STDIN."""
         self.temporary: dict[ColumnId, ColumnMask] = {}

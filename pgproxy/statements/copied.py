@@ -10,6 +10,7 @@ from pgproxy.statements.model import (
     ColumnId,
     Constant,
     Form,
+    Lasts,
     Lineage,
     RawStatement,
     StatementClass,
@@ -77,7 +78,7 @@ def as_copied(raw: RawStatement, tree: Node, lineage: Lineage, catalog: Catalog)
 
 def _for_each_row(write: Write) -> Write:
     """What a column takes of its own accord. From a sequence it is another value for each row: nobody counts those."""
-    is_new = any(constant.is_new for constant in write.constants or ())
+    is_new = any(constant.lasts is Lasts.ROW for constant in write.constants or ())
     return replace(write, constants=None) if is_new else write
 
 

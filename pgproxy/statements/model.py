@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from enum import Enum, StrEnum
+from enum import Enum, IntEnum, StrEnum
 from typing import NamedTuple
 
 from pgproxy.wire.copyrows import CopyFormat
@@ -216,6 +216,19 @@ class ColumnId(NamedTuple):
     attnum: int
 
 
+class Lasts(IntEnum):
+    """How long what the server puts into an expression stays the same; the greater, the shorter."""
+
+    FOREVER = 0
+    DAY = 1
+    """Two values a day, as midnight is that of the client's time zone."""
+    MOMENT = 2
+    """A moment that moves with the server's clock; for one execution it is the same."""
+    EXECUTION = 3
+    ROW = 4
+    """From a sequence."""
+
+
 class Constant(NamedTuple):
     """A value that the client gives: a literal, a parameter, or an expression over these alone."""
 
@@ -227,8 +240,8 @@ class Constant(NamedTuple):
     location: int = -1
     """Of a literal in the client's own text: where it begins, in bytes; of an expression: where one of its literals
     does; -1: it stands in no text of the client's."""
-    is_new: bool = False
-    """It comes from a sequence: another value for each execution."""
+    lasts: Lasts = Lasts.FOREVER
+    """How long it is the same value, if the server has a part in it."""
 
     def __str__(self) -> str:
         return self.text if self.text or not self.parameters else f"${self.parameters[0]}"

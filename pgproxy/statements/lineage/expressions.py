@@ -29,7 +29,7 @@ from pgproxy.statements.lineage.flow import (
     joined_sources,
     weakened,
 )
-from pgproxy.statements.lineage.given import SERVER_CHOSEN, cast, computed, literal
+from pgproxy.statements.lineage.given import cast, computed, literal, sql_value
 from pgproxy.statements.lineage.json_steps import at_path, constant_steps
 from pgproxy.statements.lineage.refusals import refuse
 from pgproxy.statements.lineage.types import SAME_TEXT, expression_type
@@ -99,7 +99,7 @@ class Expressions:
             "CURRENTOFEXPR": lambda node, scope: NOTHING,
             "GROUPINGFUNC": lambda node, scope: NOTHING,
             "NEXTVALUEEXPR": self._next_value,
-            "SQLVALUEFUNCTION": lambda node, scope: NOTHING if node["op"] == _CURRENT_SCHEMA else SERVER_CHOSEN,
+            "SQLVALUEFUNCTION": lambda node, scope: NOTHING if node["op"] == _CURRENT_SCHEMA else sql_value(node["op"]),
         }
 
     def value(self, node: Any, scope: Scope) -> Value:

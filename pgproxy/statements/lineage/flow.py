@@ -50,6 +50,8 @@ class Value:
     sources: Sources = NO_SOURCES
     constants: frozenset[Constant] | None = None
     """Not None: it is one of these values that the client gives, or NULL, or one that the server chooses."""
+    chosen: Constant | None = None
+    """With no `constants`: what the server chose, as a part of what is computed from it."""
     is_null: bool = False
     """The constant NULL."""
     fields: Mapping[int, Value] | None = None

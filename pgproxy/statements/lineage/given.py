@@ -15,7 +15,7 @@ from typing import Final
 
 from pgproxy.statements.lineage.constants import constant_text, constant_texts, element_count, raw_constant
 from pgproxy.statements.lineage.flow import NOTHING, Value
-from pgproxy.statements.model import Constant
+from pgproxy.statements.model import Constant, Lasts
 from pgproxy.statements.tree import Node
 
 _MOST: Final = 10_000
@@ -41,13 +41,23 @@ _ARITHMETIC: Final = re.compile(
     """,
     re.VERBOSE,
 )
-_SERVER_CHOOSES: Final = frozenset(
-    """
-    clock_timestamp current_database current_user gen_random_uuid getpgusername now pg_backend_pid session_user
-    statement_timestamp transaction_timestamp uuidv4 uuidv7
-    """.split()
-)
+_SERVER_CHOOSES: Final = {
+    "current_database": Lasts.FOREVER,
+    "current_user": Lasts.FOREVER,
+    "getpgusername": Lasts.FOREVER,
+    "session_user": Lasts.FOREVER,
+    "now": Lasts.MOMENT,
+    "statement_timestamp": Lasts.MOMENT,
+    "transaction_timestamp": Lasts.MOMENT,
+    "pg_backend_pid": Lasts.EXECUTION,
+}
 """Not nextval, lastval, random or current_schema: a client sets the sequence, the seed and the search path."""
+_CHOSEN_ROW_BY_ROW: Final = frozenset("clock_timestamp gen_random_uuid uuidv4 uuidv7".split())
+"""What is computed from these is as many values as there are rows."""
+_SQL_VALUES: Final = {0: Lasts.DAY, **dict.fromkeys(range(1, 9), Lasts.MOMENT)}
+"""CURRENT_DATE, and the others that tell the time (nodes/primnodes.h, SQLValueFunctionOp)."""
+_MOVING: Final = re.compile(r"(timestamp|timestamptz)(_(pl|mi)_interval)?|interval_pl_timestamp(tz)?")
+"""What makes a moment of a moment."""
 
 
 def literal(node: Node, is_array: bool, location: int) -> Value:
@@ -74,10 +84,21 @@ def literal(node: Node, is_array: bool, location: int) -> Value:
 def computed(name: str, arguments: Sequence[Value]) -> Value:
     """A call of that built-in function (or of an operator's) with arguments in which nothing is stored."""
     if name in _SERVER_CHOOSES:
+        return _chosen(name, _SERVER_CHOOSES[name])
+    if name in _CHOSEN_ROW_BY_ROW:
         return SERVER_CHOSEN
     if name not in _SAME_FOR_SAME and not _ARITHMETIC.fullmatch(name):
         return NOTHING
     return combined(name, arguments)
+
+
+def sql_value(op: int) -> Value:
+    """CURRENT_DATE, CURRENT_TIMESTAMP, CURRENT_USER and the like, but CURRENT_SCHEMA."""
+    return _chosen(f"value {op}", _SQL_VALUES.get(op, Lasts.FOREVER))
+
+
+def _chosen(form: str, lasts: Lasts) -> Value:
+    return Value(constants=frozenset(), chosen=Constant(f"\0{form}", lasts=lasts))
 
 
 def cast(form: str, argument: Value) -> Value:
@@ -93,6 +114,8 @@ def combined(form: str, arguments: Sequence[Value]) -> Value:
     count = 1
     for value in arguments:
         given = (_NULL,) if value.is_null and value.constants is not None else tuple(sorted(value.constants or ()))
+        if not given and value.chosen is not None:
+            given = (value.chosen,)
         if not given:  # not known, or chosen by the server row by row
             return NOTHING
         ways.append(given)
@@ -106,9 +129,21 @@ def _applied(form: str, way: tuple[Constant, ...]) -> Constant:
     parts = ", ".join(repr(one.text) + repr(one.parameters) if one.parameters else repr(one.text) for one in way)
     numbers = tuple(number for one in way for number in one.parameters)
     location = max((one.location for one in way), default=-1)
-    return Constant(f"\0{form}({parts})", numbers, location, any(one.is_new for one in way))
+    return Constant(f"\0{form}({parts})", numbers, location, _lasts(form, way))
 
 
+def _lasts(form: str, way: tuple[Constant, ...]) -> Lasts:
+    longest = max((one.lasts for one in way), default=Lasts.FOREVER)
+    if longest is not Lasts.MOMENT:
+        return longest
+    is_one_moment = sum(one.lasts is not Lasts.FOREVER for one in way) == 1
+    if is_one_moment and _MOVING.fullmatch(form):
+        return Lasts.MOMENT
+    is_day = form == "date" or (form == "date_trunc" and way[0].text in _DAYS_AND_MORE and len(way) == 2)
+    return Lasts.DAY if is_one_moment and is_day else Lasts.EXECUTION
+
+
+_DAYS_AND_MORE: Final = frozenset("day week month quarter year".split())
 SERVER_CHOSEN: Final = Value(constants=frozenset())
 """now(), CURRENT_USER: the client had no say in it, so there is nothing to count."""
 _NULL: Final = Constant("\0NULL")

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from pgproxy.statements.lineage.flow import Value
-from pgproxy.statements.model import Constant
+from pgproxy.statements.model import Constant, Lasts
 from pgproxy.statements.tree import Node
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ def next_in_values(node: Any, walk: Walk, place: tuple[int, int]) -> Value | Non
     """
     if not _is_next(node, walk):
         return None
-    return Value(constants=frozenset((Constant(f"\0next {place}", is_new=True),)))
+    return Value(constants=frozenset((Constant(f"\0next {place}", lasts=Lasts.ROW),)))
 
 
 def next_for_rows(node: Any, walk: Walk, query: Node) -> Value | None:
@@ -38,7 +38,7 @@ def next_for_rows(node: Any, walk: Walk, query: Node) -> Value | None:
     rows = _most_rows(query) if _is_next(node, walk) else None
     if rows is None:
         return None
-    return Value(constants=frozenset(Constant(f"\0next {row}", is_new=True) for row in range(rows)))
+    return Value(constants=frozenset(Constant(f"\0next {row}", lasts=Lasts.ROW) for row in range(rows)))
 
 
 def _is_next(node: Any, walk: Walk) -> bool:
