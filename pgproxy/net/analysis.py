@@ -31,7 +31,15 @@ from pgproxy.session.notices import is_tree, tree_text
 from pgproxy.session.opening import ANALYSIS_SETTINGS
 from pgproxy.session.questions import about_creation_schema
 from pgproxy.session.reading import BODY_QUERY, unread, with_body
-from pgproxy.session.understanding import Understanding, announced, check_origins, plan_for, understand
+from pgproxy.session.reading_texts import statement_in, unread_texts, with_text
+from pgproxy.session.understanding import (
+    Understanding,
+    announced,
+    check_executed,
+    check_origins,
+    plan_for,
+    understand,
+)
 from pgproxy.statements.facts import read_facts
 from pgproxy.statements.grammar import SyntaxProblem, check_identifiers, split
 from pgproxy.statements.model import ColumnId, Handling, RawStatement, Target
@@ -128,6 +136,7 @@ class Explainer:
         writes = _names((write.target for write in lineage.writes), catalog)
         try:
             pins = self._context.pins.having_seen(understanding.stored_relations, catalog, self._rules)
+            check_executed(understanding, self._identity, self._rules, pins)
             decision = decide(understanding.facts, lineage, self._identity, self._rules, catalog, pins=pins)
             row = understanding.row
             if row is not None and decision.action is Action.ALLOW:
@@ -167,8 +176,14 @@ class Explainer:
             read = merge(Catalog(), results.only_value(rows[0]).decode())
             catalog = self._catalog.under(read)
             functions = unread(announcement, catalog, [oid for oid in read.functions if oid >= FIRST_NORMAL_OID])
-            if not functions:
+            texts = [] if functions else unread_texts(announcement, catalog, "")
+            if not functions and not texts:
                 return understand(raw, announcement, types, row, catalog)
+            for text in texts:
+                found = statement_in(text)
+                parse = b"" if found is None else query.Parse(STATEMENT, found[1].text, ()).encode()
+                trees, *_ = await self._ask(query.Close("S", STATEMENT).encode() + parse)
+                announcement = with_text(announcement, text, trees, catalog.server_version)
             for function in functions:
                 path = None if function.search_path is None else function.search_path.encode()
                 asked = _asked(BODY_STATEMENT, BODY_QUERY, (str(function.oid).encode(), path))

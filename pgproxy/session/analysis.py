@@ -22,6 +22,7 @@ from pgproxy.session.phases import Phase
 from pgproxy.session.prepared import RESERVED_PREFIX, Verdict, Watched
 from pgproxy.session.questions import Versions, about_body, about_catalog, about_versions
 from pgproxy.session.reading import unread, with_body
+from pgproxy.session.reading_texts import UNREADABLE_TEXT, statement_in, unread_texts, with_text
 from pgproxy.session.refusing import refuse_parsed
 from pgproxy.session.state import Gate, OfTokens, SessionState
 from pgproxy.session.tokens import check_no_tokens, check_same_tree, literal_tokens, with_real_literals
@@ -31,6 +32,7 @@ from pgproxy.statements.model import RawStatement, Reached
 from pgproxy.wire import query, results
 
 CHECK_STATEMENT = RESERVED_PREFIX + "check"
+TEXT_STATEMENT = RESERVED_PREFIX + "text"
 UNREADABLE = NotUnderstood("not provably safe: the catalog could not be read", detail="rule builtin.catalog")
 
 CHANGED = ChangedMeanwhile(
@@ -156,7 +158,7 @@ class Analysis:
         assert gate.announcement is not None
         unknown = gate.announcement.unknown(shared)
         if not unknown:
-            self._decide(gate, shared)
+            self._read_texts(gate, shared)
             return
         snapshot = state.memory.snapshot(unknown)
         if snapshot is None:
@@ -217,7 +219,7 @@ class Analysis:
         assert announcement is not None
         functions = unread(announcement, catalog, snapshot.objects.functions)
         if not functions:
-            self._decide(gate, catalog, snapshot)
+            self._read_texts(gate, catalog, snapshot)
             return
         state.enter(Phase.READING_CATALOG)
         for function in functions:
@@ -241,6 +243,43 @@ class Analysis:
         questions = about_body(function, self._state.prepared_ourselves)
         self._state.ask_ourselves(questions, unreadable, [], answered, trees)
 
+    def _read_texts(self, gate: Gate, catalog: Catalog, snapshot: Snapshot | None = None) -> None:
+        """Have the texts analysed that functions execute, and look again for all that is reached then; else decide."""
+        state, announcement, version = self._state, gate.announcement, catalog.server_version
+        assert announcement is not None
+        readable: list[tuple[str, RawStatement]] = []
+        for text in unread_texts(announcement, catalog, state.context.parameters.get("server_encoding", "")):
+            found = statement_in(text)
+            if found is None:
+                gate.announcement = announcement = with_text(announcement, text, (), version)
+            else:
+                readable.append((text, found[1]))
+        if not readable:
+            self._decide(gate, catalog, snapshot)
+            return
+        state.enter(Phase.READING_CATALOG)
+        for text, raw in readable:
+            self._read_text(gate, version, text, raw, is_last=text == readable[-1][0])
+        state.send_upstream(query.Flush().encode())
+
+    def _read_text(self, gate: Gate, version: int, text: str, raw: RawStatement, *, is_last: bool) -> None:
+        trees: list[bytes] = []
+
+        def parsed() -> None:
+            assert gate.announcement is not None
+            try:
+                gate.announcement = with_text(gate.announcement, text, trees, version)
+            except ProxyError as error:
+                refuse_parsed(self._state, gate.name, error)
+                return
+            if is_last:
+                self._find_catalog(gate)
+
+        self._state.close_silently(TEXT_STATEMENT)
+        pending = Pending(Request.PARSE, visible=False, trees=trees, then=parsed, error=UNREADABLE_TEXT)
+        pending.position_offset = None
+        self._state.ask(pending, query.Parse(TEXT_STATEMENT, raw.text, ()).encode())
+
     def _decide(self, gate: Gate, catalog: Catalog, snapshot: Snapshot | None = None) -> None:
         """Over the catalog that the statement's own transaction sees."""
         assert gate.announcement is not None
@@ -257,7 +296,7 @@ class Analysis:
             context.pins.under(rules),
         )
         # What stands for a COPY, calls functions whose bodies were read, or reaches temporary tables is nobody else's.
-        is_ordinary = not (gate.raw.is_made or gate.raw.feeds or gate.announcement.tried)
+        is_ordinary = not (gate.raw.is_made or gate.raw.feeds or gate.announcement.tried or gate.announcement.texts)
         is_ordinary = is_ordinary and (snapshot is None or snapshot.is_lasting)
         verdict = remembered.find(asked) if is_ordinary else None
         if verdict is None:

@@ -33,6 +33,17 @@ from pgproxy.wire.results import RowDescription
 
 
 @dataclass(frozen=True, slots=True)
+class ReadText:
+    """A text that a function executes, as the server analysed it."""
+
+    raw: RawStatement
+    query: RawStatement
+    """The query in it: itself, or what it explains."""
+    tree: Node
+    """Of the query."""
+
+
+@dataclass(frozen=True, slots=True)
 class Announced:
     """The server's tree of a statement, and what the catalog must know before it can be traced."""
 
@@ -48,6 +59,8 @@ class Announced:
     """Of the SQL functions that it reaches (`reading`)."""
     tried: frozenset[int] = frozenset()
     """Functions whose bodies were asked for."""
+    texts: Mapping[str, ReadText | None] = field(default_factory=dict)
+    """What it executes by functions (`reading_texts`); None: no query."""
 
     def tree(self) -> Node:
         """Raises NotUnderstood."""
@@ -55,10 +68,12 @@ class Announced:
 
     @property
     def needed(self) -> Reached:
-        """What the tree and the bodies name."""
-        if not self.bodies:
+        """What the tree, the bodies and the texts name."""
+        inside = [tree for body in self.bodies.values() for tree in body]
+        inside += [text.tree for text in self.texts.values() if text is not None]
+        if not inside:
             return self.reached
-        named = [self.reached, *(reached(tree) for body in self.bodies.values() for tree in body)]
+        named = [self.reached, *map(reached, inside)]
         return Reached(*(frozenset().union(*(getattr(one, part) for one in named)) for part in Reached.__slots__))
 
     def unknown(self, catalog: Catalog) -> Reached:
@@ -95,6 +110,8 @@ class Understanding:
     """The constants that its lineage depends on: (number in `Shape.constants`, bytes)."""
     borrowed: Announced | None = None
     """It was made for a statement that differs in constants alone; this is the tree of this one."""
+    executed: tuple[tuple[RawStatement, Understanding], ...] = ()
+    """What it executes by functions: the statement, and its query. Its lineage has what they reach."""
 
     def own(self, parameter_types: Sequence[int], row: RowDescription | None) -> Understanding:
         """With this statement's own constants, for rules under which they may matter.
@@ -164,7 +181,14 @@ def understand(
                 hint="Send the parameter as text or another built-in type.",
             )
     tree = announcement.tree()
-    lineage = trace(tree, catalog, announcement.bodies)
+    carried: Temporary = {} if temporary is None else temporary
+    executed = {
+        text: (read.raw, _understand_text(read, catalog, announcement.bodies, carried))
+        for text, read in announcement.texts.items()
+        if read is not None
+    }
+    known = {text: inside.lineage for text, (_, inside) in executed.items()}
+    lineage = trace(tree, catalog, announcement.bodies, known)
     facts = read_facts(raw)
     agree(raw, facts, lineage, catalog)
     outputs = len(row.fields) if row is not None else 0
@@ -180,8 +204,16 @@ def understand(
             row = replace(row, fields=tuple(row.fields[at] for at in copied.outputs)) if copied.outputs else None
     lineage = with_null_tests(raw, lineage)
     kept = tree if raw.feeds is not None else None
-    carried: Temporary = {} if temporary is None else temporary
-    return Understanding(raw, facts, lineage, catalog, kept, row, carried, deciding_constants(tree))
+    deciding = deciding_constants(tree)
+    inside = tuple(executed.values())
+    return Understanding(raw, facts, lineage, catalog, kept, row, carried, deciding, executed=inside)
+
+
+def _understand_text(read: ReadText, catalog: Catalog, bodies: Bodies, temporary: Temporary) -> Understanding:
+    lineage = trace(read.tree, catalog, bodies)
+    facts = read_facts(read.query)
+    agree(read.query, facts, lineage, catalog)
+    return Understanding(read.query, facts, lineage, catalog, temporary=temporary)
 
 
 def decision_for(understanding: Understanding, identity: Identity, rules: Rules, pins: Pins) -> Decision:
@@ -190,9 +222,24 @@ def decision_for(understanding: Understanding, identity: Identity, rules: Rules,
     Raises:
         StatementDenied, ApprovalRequired.
     """
+    check_executed(understanding, identity, rules, pins)
     facts, lineage, catalog = understanding.facts, understanding.lineage, understanding.catalog
     decision = decide(facts, lineage, identity, rules, catalog, pins=pins, temporary=understanding.temporary)
     return enforced(decision)
+
+
+def check_executed(understanding: Understanding, identity: Identity, rules: Rules, pins: Pins) -> None:
+    """What it executes by functions would be allowed by itself, and needs no mask. Raises as `decision_for`."""
+    for raw, query in understanding.executed:
+        if raw is not query.raw:
+            decision_for_utility(raw, identity, rules)
+        decision = decision_for(query, identity, rules, pins)
+        if decision.masks_anything or decision.comparisons or decision.counted_rows or decision.tokens:
+            raise StatementDenied(
+                "the SQL that a function of this statement executes uses masked columns",
+                detail="rule builtin.function",
+                hint="Send that SQL as a statement of its own, or leave the columns out.",
+            )
 
 
 def masks_to_hand_on(

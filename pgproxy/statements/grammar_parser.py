@@ -98,6 +98,13 @@ def parse_function(source: str, header: str) -> Any:
     return functions[0]["PLpgSQL_function"]
 
 
+def parameters(header: str) -> list[tuple[str, bool]]:
+    """The parameters of a function with this header (`parse_function`): name, and whether a call gives it."""
+    (statement,) = parse(f"CREATE FUNCTION f{header} LANGUAGE plpgsql AS ''").stmts
+    found = [one.function_parameter for one in statement.stmt.create_function_stmt.parameters]
+    return [(one.name, one.mode not in (pb.FUNC_PARAM_OUT, pb.FUNC_PARAM_TABLE)) for one in found]
+
+
 def tokens(sql: str) -> list[tuple[str, int, int]]:
     """The words and signs of a text, comments left out, each with the bytes where it begins and ends.
 
@@ -110,6 +117,12 @@ def tokens(sql: str) -> list[tuple[str, int, int]]:
     except PgQueryError:
         raise NotUnderstood("a text that cannot be read word by word") from None
     return [(source[token.start : token.end].decode(errors="replace"), token.start, token.end) for token in found]
+
+
+def keyword_of(word: str) -> str:
+    """What kind of keyword a word of plain letters is ("RESERVED_KEYWORD"); "": none."""
+    (token,) = scan(word).tokens
+    return "" if token.keyword_kind == pb.NO_KEYWORD else pb.KeywordKind.Name(token.keyword_kind)
 
 
 def marks(sql: str) -> Iterator[tuple[str, int]]:

@@ -1,21 +1,23 @@
 """What the source of a function in PL/pgSQL (or SQL) can do, read as text: nothing of it is resolved here.
 
-Only a function whose statements are all written in it passes: none made at run time, none that changes the session,
-none that takes the client's cursors or prepared statements. `lineage.triggers` and `lineage.routines` say what its
+Only a function whose statements are all written in it, or made of constants and its arguments, passes: none that
+changes the session, none that takes the client's cursors or prepared statements.
+`lineage.triggers` and `lineage.routines` say what its
 names mean. What is not known here is not understood.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
 from google.protobuf.message import Message
 
 from pgproxy.errors import NotUnderstood
-from pgproxy.statements.grammar_parser import SyntaxProblem, parse_function, parse_tree, tokens
+from pgproxy.statements.executed_texts import Text, Variable, Variables
+from pgproxy.statements.grammar_parser import SyntaxProblem, parameters, parse_function, parse_tree, tokens
 
 _EXPRESSION, _ASSIGNMENTS = 2, (3, 4, 5)
 """parseMode (parser/parser.h, RawParseMode)."""
@@ -31,10 +33,18 @@ _PARTS: Final = frozenset(
     PLpgSQL_stmt_perform PLpgSQL_stmt_getdiag PLpgSQL_diag_item PLpgSQL_exception_block PLpgSQL_exception
     PLpgSQL_condition
     PLpgSQL_stmt_return_next PLpgSQL_stmt_return_query PLpgSQL_expr PLpgSQL_var PLpgSQL_rec PLpgSQL_recfield
+    PLpgSQL_stmt_dynexecute PLpgSQL_stmt_dynfors
     PLpgSQL_row PLpgSQL_type
     """.split()
 )
-"""What a body may be made of. Not: EXECUTE, cursors by name, CALL, COMMIT."""
+"""What a body may be made of. Not: cursors by name, CALL, COMMIT."""
+_SET_BY_ERRORS: Final = ("sqlstate", "sqlerrm")
+_EXECUTED: Final = {
+    "PLpgSQL_stmt_dynexecute": "query",
+    "PLpgSQL_stmt_dynfors": "query",
+    "PLpgSQL_stmt_return_query": "dynquery",
+}
+"""Statements that execute a text, and where they have its expression."""
 _TELLING: Final = frozenset(("PLpgSQL_stmt_raise", "PLpgSQL_stmt_assert"))
 _WHOLE_AS_JSON: Final = frozenset(("to_json", "to_jsonb", "row_to_json"))
 """They fail for no row."""
@@ -80,6 +90,8 @@ class TriggerCode:
     """What it finds may decide whether the client gets an error or a notice."""
     skips: bool
     """Before a row is written it may decide that it is not."""
+    texts: tuple[Text, ...] = ()
+    """What it executes."""
 
 
 @dataclass(slots=True)
@@ -101,6 +113,10 @@ class _Found:
     fields: set[str] = field(default_factory=set)
     tells: bool = False
     skips: bool = False
+    executed: list[str] = field(default_factory=list)
+    """Expressions whose text is executed."""
+    given: dict[int, list[str | None]] = field(default_factory=dict)
+    """By number of the variable: the expressions that it is given; None: something else."""
 
 
 @lru_cache(maxsize=256)
@@ -153,7 +169,7 @@ def _read(source: str, header: str) -> TriggerCode:
             _parts(variable, datums, found)
     _parts(function["action"], datums, found)
     found.columns |= named - found.assigned
-    return _code(found)
+    return replace(_code(found), texts=_texts(source, header, datums, found) if found.executed else ())
 
 
 def _code(found: _Found) -> TriggerCode:
@@ -171,6 +187,35 @@ def _code(found: _Found) -> TriggerCode:
         found.tells,
         found.skips,
     )
+
+
+def _texts(source: str, header: str, datums: list[Mapping[str, Any]], found: _Found) -> tuple[Text, ...]:
+    """What the code executes."""
+    if header == _TRIGGER_HEADER:
+        _unknown("EXECUTE")
+    if any(word.lower() == "alias" for word, _, _ in tokens(source)):
+        _unknown("EXECUTE and other names for its parameters")
+    variables: list[Variable] = []
+    for number, datum in enumerate(datums):
+        for kind, variable in datum.items():
+            is_text = kind == "PLpgSQL_var" and _type_name(variable) in ("text", "pg_catalog.text")
+            default = variable.get("default_val")
+            if default is not None:
+                found.given.setdefault(number, []).append(default["PLpgSQL_expr"]["query"])
+            if variable.get("refname") in _SET_BY_ERRORS:
+                found.given.setdefault(number, []).append(None)
+            variables.append(Variable(variable.get("refname", ""), is_text, default is not None))
+    given = parameters(header)
+    names = [one.name for one in variables[: len(given)]]
+    if names != [name or f"${at}" for at, (name, _) in enumerate(given, 1)] or len(variables) != len(datums):
+        _unknown("variables that cannot be told apart")
+    known = Variables(given, variables, found.given)
+    return tuple(known.text(expression) for expression in found.executed)
+
+
+def _type_name(variable: Mapping[str, Any]) -> str:
+    name: str = variable.get("datatype", {}).get("PLpgSQL_type", {}).get("typname", "")
+    return name
 
 
 def _unknown(what: str) -> None:
@@ -201,14 +246,18 @@ def _parts(item: Any, datums: list[Mapping[str, Any]], found: _Found) -> None:
             if name.startswith("PLpgSQL_"):
                 if name not in _PARTS:
                     _unknown(name.removeprefix("PLpgSQL_stmt_"))
-                if name == "PLpgSQL_stmt_return_query" and "dynquery" in value:
-                    _unknown("RETURN QUERY EXECUTE")
+                text = value.get(_EXECUTED.get(name, ""))
+                if text is not None:
+                    if value.get("params"):
+                        _unknown("EXECUTE … USING")
+                    found.executed.append(text["PLpgSQL_expr"]["query"])
                 if name == "PLpgSQL_expr":
                     _expression(value["query"], value.get("parseMode", 0), found)
                     continue
                 found.tells = found.tells or name in _TELLING
                 for number in _targets(name, value):
                     _assign(number, datums, found)
+                    found.given.setdefault(number, []).append(_given(name, value))
             _parts(value, datums, found)
 
 
@@ -219,10 +268,18 @@ def _targets(name: str, value: Mapping[str, Any]) -> Iterator[int]:
             yield value.get("varno", _NEW)
         case "PLpgSQL_diag_item":
             yield value.get("target", _NEW)
-        case "PLpgSQL_stmt_execsql" if value.get("into"):
+        case "PLpgSQL_stmt_execsql" | "PLpgSQL_stmt_dynexecute" if value.get("into"):
             yield from _variables(value["target"])
-        case "PLpgSQL_stmt_fors":
+        case "PLpgSQL_stmt_fors" | "PLpgSQL_stmt_dynfors":
             yield from _variables(value["var"])
+
+
+def _given(name: str, value: Mapping[str, Any]) -> str | None:
+    """The expression that a plain assignment gives its variable."""
+    if name != "PLpgSQL_stmt_assign" or value["expr"]["PLpgSQL_expr"].get("parseMode") != _ASSIGNMENTS[0]:
+        return None
+    target, text = _sides(value["expr"]["PLpgSQL_expr"]["query"])
+    return text if "[" not in target else None
 
 
 def _variables(target: Mapping[str, Any]) -> Iterator[int]:

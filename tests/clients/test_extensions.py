@@ -25,7 +25,7 @@ PASS = {
 }
 REFUSED = {
     "pg_trgm": "SELECT set_limit(0.5)",
-    "tablefunc": "SELECT * FROM crosstab('select 1, 2, 3') AS c(a int, b int)",
+    "tablefunc": "SELECT * FROM connectby('users', 'id', 'id', '1', 0) AS c(a int, b int, level int)",
     "dblink": "SELECT dblink_connect('dbname=postgres')",
     "pageinspect": "SELECT get_raw_page('users', 0)",
     "pgstattuple": "SELECT pgstattuple('users')",
@@ -90,3 +90,16 @@ def test_a_trigger_may_use_them(place: Place) -> None:
     with psycopg.connect(place.masked) as agent:
         row = agent.execute("INSERT INTO pages (id, title) VALUES (1, 'Žofie') RETURNING slug").fetchone()
     assert row == ("zofie",)
+
+
+def test_a_crosstab_of_a_constant_query(place: Place) -> None:
+    install(place, "tablefunc")
+    rows = "crosstab('SELECT id, title, 1 FROM teams ORDER BY 1, 2') AS c(id int, a int)"
+    columns = "crosstab('SELECT id, ''x'', 1 FROM teams', 'SELECT {}') AS c(id int, a int)"
+    with psycopg.connect(place.raw, autocommit=True) as direct, psycopg.connect(place.masked, autocommit=True) as agent:
+        for call in (rows, columns.format("''x''")):
+            query = f"SELECT * FROM {call} ORDER BY id".encode()
+            assert agent.execute(query).fetchall() == direct.execute(query).fetchall()
+        for call in (rows.replace("title, 1 FROM teams", "name, 1 FROM users"), columns.format("name FROM users")):
+            with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                agent.execute(f"SELECT * FROM {call}".encode())

@@ -210,7 +210,7 @@ class Expressions:
     def _function_call(self, node: Node, scope: Scope) -> Value:
         oid = node["funcid"]
         if not self._walk.functions.check_signal(oid, node.nodes("args")):
-            self._walk.functions.check(oid, is_call=True)
+            self._walk.functions.check(oid, is_call=True, arguments=node.nodes("args"))
         arguments = [self.value(argument, scope) for argument in node.nodes("args")]
         if oid == builtins.SET_CONFIG:
             self._walk.functions.check_setting(node.nodes("args"), arguments)
@@ -258,7 +258,11 @@ class Expressions:
             self._walk.predicates.use(derived(*arguments), UseKind.RANGE, "function")
         elif name in builtins.JSON_STEP and len(nodes) == 2:
             return at_path(arguments[0], constant_steps(nodes[1]), derived(*arguments))
-        elif not any(value.sources for value in arguments) and not self._walk.routines.has_source(oid):
+        elif not (
+            any(value.sources for value in arguments)
+            or self._walk.routines.has_source(oid)
+            or functions.executes_texts(oid)
+        ):
             is_cast = node.get("funcformat") == _IMPLICIT_CAST and arguments
             return arguments[0] if is_cast else computed(name, arguments)
         elif name in builtins.KEEP_WHOLE and len(arguments) == 1:

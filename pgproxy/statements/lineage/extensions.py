@@ -1,7 +1,7 @@
 """Functions in C of well-known extensions, by library: none of these runs SQL, reads tables or changes anything.
 
 Only a superuser can make a function in C, so the library's name is believed. What is not here is opaque: dblink,
-pageinspect, pgstattuple, tablefunc but for one, and whatever else reaches beyond its arguments.
+pageinspect, pgstattuple, tablefunc but for one (and those in `executed`), and whatever else reaches further.
 Source: the libraries' own, as they come with PostgreSQL 15 to 18, and pgvector.
 """
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from pgproxy.catalog.model import ACTIVITY, FIRST_NORMAL_OID, Function
 from pgproxy.errors import NotUnderstood, StatementDenied
-from pgproxy.statements.lineage import builtins, extensions
+from pgproxy.statements.lineage import builtins, executed, extensions
 from pgproxy.statements.lineage.constants import deciding_text
 from pgproxy.statements.lineage.flow import Value, joined_sources
 from pgproxy.statements.lineage.refusals import refuse
@@ -61,19 +61,23 @@ class Functions:
         function = self._walk.catalog.operators.get(operator, 0)
         return operator < FIRST_NORMAL_OID and self.name(function) in builtins.INEQUALITY
 
-    def check(self, oid: int, *, is_call: bool = False, is_part: bool = False) -> None:
+    def check(
+        self, oid: int, *, is_call: bool = False, is_part: bool = False, arguments: Sequence[Any] | None = None
+    ) -> None:
         """One function, wherever it stands.
 
         Args:
             is_call: a call whose arguments `check_setting` sees.
             is_part: of an aggregate, of whose call `check_call` sees the arguments.
+            arguments: nodes, of a call that may execute some of them as SQL; None: not known.
 
         Raises:
             StatementDenied: it is set_config, and no call of it.
             NotUnderstood: it is not in the catalog.
         """
         has_code = self._walk.sql_functions.has_body(oid) or self._walk.routines.has_source(oid)
-        if oid in self._checked and (is_call or not has_code):
+        executes = self.executes_texts(oid)
+        if oid in self._checked and (is_call or not has_code) and not executes:
             return
         if oid == builtins.SET_CONFIG and not is_call:
             _deny("set_config")
@@ -93,7 +97,9 @@ class Functions:
         elif self.is_extension(oid):
             pass
         elif not function.is_builtin:
-            self._check_code(function, is_call=is_call, is_part=is_part)
+            self._check_code(function, is_call=is_call, is_part=is_part, arguments=arguments)
+        elif executed.takes_texts(function) and self._runs_known_texts(function, arguments):
+            pass
         elif builtins.is_denied(oid, function.name):
             self._walk.denied_functions[f"{function.schema}.{function.name}"] = None
         elif builtins.is_write(function.name):
@@ -102,13 +108,29 @@ class Functions:
             for called in function.calls:
                 self.check(called, is_part=function.kind == "a")
 
-    def _check_code(self, function: Function, *, is_call: bool, is_part: bool) -> None:
+    def executes_texts(self, oid: int) -> bool:
+        """Each of its calls may execute another text as SQL."""
+        function = self._walk.catalog.functions.get(oid)
+        return function is not None and executed.may_execute_texts(function)
+
+    def _runs_known_texts(self, function: Function, arguments: Sequence[Any] | None) -> bool:
+        try:
+            self._walk.executed_texts.check(function, arguments)
+        except NotUnderstood:
+            return False
+        return True
+
+    def _check_code(self, function: Function, *, is_call: bool, is_part: bool, arguments: Sequence[Any] | None) -> None:
         """One of which no tree says what it does."""
         try:
-            self._walk.routines.check(function, is_call=is_call, is_part=is_part)
+            if executed.takes_texts(function):
+                self._walk.executed_texts.check(function, arguments)
+            else:
+                self._walk.routines.check(function, is_call=is_call, is_part=is_part, arguments=arguments)
         except NotUnderstood as problem:
             rights = ", with its owner's rights," if function.security_definer else ""
-            why = f" ({problem.message.removeprefix('not provably safe: ')})" if function.source is not None else ""
+            has_reason = function.source is not None or executed.takes_texts(function)
+            why = f" ({problem.message.removeprefix('not provably safe: ')})" if has_reason else ""
             named = f"function {function.schema}.{function.name} in {function.language}"
             self._walk.found_opaque(f"{named}{rights}{why}")
 

@@ -8,9 +8,9 @@ any search_path. Which columns are masked is `policy`'s business.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from pgproxy.catalog.model import FIRST_NORMAL_OID, Function, Relation
 from pgproxy.errors import NotUnderstood
@@ -34,6 +34,8 @@ class Reach:
     """Every column of all that it may read, write or set off."""
     is_silent: bool
     """It does nothing but make a value of its arguments."""
+    executes: bool = False
+    """Texts, in each call its own."""
 
 
 class Routines:
@@ -45,11 +47,12 @@ class Routines:
         function = self._walk.catalog.functions.get(oid)
         return function is not None and not function.is_builtin and function.source is not None
 
-    def check(self, function: Function, *, is_call: bool, is_part: bool) -> None:
+    def check(self, function: Function, *, is_call: bool, is_part: bool, arguments: Sequence[Any] | None) -> None:
         """
         Args:
             is_call: `note_call` sees its arguments; else it runs by itself.
             is_part: of an aggregate: `note_call` sees the aggregate's.
+            arguments: their nodes, where they are known.
 
         Raises:
             NotUnderstood: what it does is not all known; the message says why.
@@ -60,6 +63,8 @@ class Routines:
         takes_any_type = function.source is not None and function.source.takes_any_type
         if not is_call and (not reach.is_silent or (takes_any_type and not is_part)):
             raise NotUnderstood("it runs by itself")
+        if reach.executes:
+            self._walk.executed_texts.check(function, arguments if is_call else None)
 
     def note_call(self, oid: int, types: Iterable[int], arguments: Iterable[Value]) -> None:
         """A call of a function that `check` let pass: nothing masked goes into it, or is in its reach.
@@ -106,7 +111,8 @@ class Routines:
         has_effect = any(builtins.has_effect(call.name) for call in code.calls)
         if written or has_effect:
             walk.is_read_only = False
-        return Reach(sources, is_silent=not (reached or has_effect or code.tells))
+        is_silent = not (reached or has_effect or code.tells or code.texts)
+        return Reach(sources, is_silent=is_silent, executes=bool(code.texts))
 
     def _written(self, code: TriggerCode, function: Function) -> list[Relation]:
         """What it writes and what that changes in turn, whose errors it may catch. Their code is looked at."""

@@ -6,6 +6,7 @@ from typing import Final
 
 from pgproxy.catalog.model import FIRST_NORMAL_OID, Catalog
 from pgproxy.statements.lineage.builtins import SET_CONFIG
+from pgproxy.statements.lineage.executed import NOTHING_EXECUTED, Executed
 from pgproxy.statements.lineage.operands import given_in
 from pgproxy.statements.lineage.paths import note_moved_paths
 from pgproxy.statements.lineage.queries import SELECT, Traced
@@ -17,18 +18,19 @@ from pgproxy.statements.tree import Node, reached
 _TOO_DEEP: Final = "the statement is nested too deeply"
 
 
-def trace(tree: Node, catalog: Catalog, bodies: Bodies = NO_BODIES) -> Lineage:
+def trace(tree: Node, catalog: Catalog, bodies: Bodies = NO_BODIES, executed: Executed = NOTHING_EXECUTED) -> Lineage:
     """What the statement reads, where each output comes from, what decides its rows, and what it writes.
 
     Args:
         tree: as `read_tree` gives it: all queries that the server made of one statement.
         catalog: with everything that `reached` names, of the tree and of the bodies.
         bodies: of the SQL functions that could be read.
+        executed: what was found of the texts that it executes.
     Raises:
         NotUnderstood: some part is not understood completely.
         StatementDenied: it calls set_config for a setting that the analysis rests on, or reads a toast table.
     """
-    walk = Walk(catalog, bodies)
+    walk = Walk(catalog, bodies, executed)
     named = reached(tree)
     try:
         outputs = _walk_all(walk, tree)
@@ -37,6 +39,10 @@ def trace(tree: Node, catalog: Catalog, bodies: Bodies = NO_BODIES) -> Lineage:
     walk.functions.check_named(named)
     inside = [reached(body) for trees in bodies.values() for body in trees]
     note_moved_paths(walk)
+    sets_configuration = any(SET_CONFIG in one.functions for one in (named, *inside))
+    sets_configuration = sets_configuration or any(one.sets_configuration for one in executed.values())
+    if executed and sets_configuration:
+        walk.found_opaque("SQL made at run time together with set_config")
     _check_types(walk, named.types.union(*(one.types for one in inside)))
     return Lineage(
         outputs=tuple(
@@ -60,10 +66,10 @@ def trace(tree: Node, catalog: Catalog, bodies: Bodies = NO_BODIES) -> Lineage:
         effects=tuple(walk.effects),
         denied_functions=tuple(walk.denied_functions),
         signals=frozenset(walk.signals),
-        reads_bodies=bool(bodies),
+        reads_bodies=bool(bodies or executed),
         looks_up_names=bool(bodies) or walk.looks_up_names,
         is_read_only=walk.is_read_only,
-        sets_configuration=any(SET_CONFIG in one.functions for one in (named, *inside)),
+        sets_configuration=sets_configuration,
         materialized=walk.materialized,
         given=given_in(tree, walk.compared),
     )

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pgproxy.catalog.model import Catalog, Relation
 from pgproxy.statements.lineage.bodies import Calls, SqlFunctions
 from pgproxy.statements.lineage.entries import Entries
+from pgproxy.statements.lineage.executed import NOTHING_EXECUTED, Executed, ExecutedTexts
 from pgproxy.statements.lineage.expressions import Expressions
 from pgproxy.statements.lineage.failures import Failures
 from pgproxy.statements.lineage.flow import Value
@@ -32,9 +33,17 @@ NO_BODIES: Bodies = {}
 class Walk:
     """One trace. `uses` is the collection that is open at the moment (`collecting`)."""
 
-    def __init__(self, catalog: Catalog, bodies: Bodies = NO_BODIES, *, definition_depth: int = 0) -> None:
+    def __init__(
+        self,
+        catalog: Catalog,
+        bodies: Bodies = NO_BODIES,
+        executed: Executed = NOTHING_EXECUTED,
+        *,
+        definition_depth: int = 0,
+    ) -> None:
         self.catalog = catalog
         self.bodies = bodies
+        self.executed = executed
         self.calls = Calls()
         self.parameters: Mapping[int, Value] | None = None
         """What the parameters of a function stand for; None: those of the statement are the client's own."""
@@ -68,6 +77,7 @@ class Walk:
         self.queries = Queries(self)
         self.triggers = Triggers(self)
         self.routines = Routines(self)
+        self.executed_texts = ExecutedTexts(self)
 
     def location(self, node: Node) -> int:
         """Where a node's text begins in that of the client; -1: it stands in that of a view or a function."""
