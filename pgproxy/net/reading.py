@@ -86,15 +86,19 @@ async def try_login(upstream: Upstream, role: Credentials, database: str) -> Non
         pass
 
 
-async def read_texts(upstream: Upstream, database: str, sql: str) -> list[str]:
-    """The first column, text, of a statement that is run as the role of `upstream.dsn`, with plain settings of formats.
+@asynccontextmanager
+async def reading_texts(upstream: Upstream, database: str) -> AsyncIterator[asyncpg.Connection]:
+    """A connection as the role of `upstream.dsn` that changes nothing, waits for nobody, and writes values plainly.
 
     Raises:
         UpstreamUnreachable (08006): with why.
     """
     async with _connected(upstream, upstream.credentials, database, "values") as connection:
-        await connection.execute("SET DateStyle = 'ISO, MDY'; SET IntervalStyle = 'postgres'; SET TimeZone = 'UTC'")
-        return [str(row[0]) for row in await connection.fetch(sql)]
+        await connection.execute(
+            "SET DateStyle = 'ISO, MDY'; SET IntervalStyle = 'postgres'; SET TimeZone = 'UTC';"
+            "SET default_transaction_read_only = on; SET statement_timeout = '10s'; SET lock_timeout = '1s'"
+        )
+        yield connection
 
 
 @asynccontextmanager

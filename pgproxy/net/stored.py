@@ -27,11 +27,16 @@ LONGEST_WINDOW_SECONDS: Final = 86_400.0
 
 
 class StoredState:
-    """Without a store (`load` not called) it lives as long as the process."""
+    """Without a store (`load` not called) it lives as long as the process.
 
-    def __init__(self) -> None:
+    Args:
+        pins: what is known to begin with.
+    """
+
+    def __init__(self, pins: Iterable[Pin] = ()) -> None:
         self.probes = ProbeLedger()
         self._books: dict[str, PinBook] = {}
+        self._take(pins, ())
         self._store: Store | None = None
         self._is_failing = False
 

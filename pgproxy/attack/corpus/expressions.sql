@@ -29,7 +29,6 @@ select 'a\', {c}, '' from {t} limit 40
 select e'\'', {c}, ' --' from {t} limit 40
 select 1 /* /* */ from x -- */ , {c} from {t} limit 40
 select $a$ $$ ' $a$, {c}, $$ from x $$ from {t} limit 40
-select all {c} from {t} for share
 select distinct {c} from {t} limit 40
 select distinct on ({k}) {c} from {t} limit 40
 select * from {t} limit 40
@@ -41,3 +40,20 @@ select x.{c} as "f" from {t} as x limit 40
 select {c} from {t} fetch first row only
 select {c} from {t} tablesample system (100)
 select {k}, {c} from {t} order by {k}
+select {c}::text::varchar, {c}::text::name from {t} limit 40
+select num_nulls({c}), pg_typeof({c}), {c} from {t} limit 40
+select sha256(convert_to({c}::text, 'utf8')), md5({c}::text) from {t} limit 40
+select hashtext({c}::text), {c}::text <-> 'a' from {t} limit 40
+select hashtext({c}::text) from {t} limit 40
+select bit_length({c}::text), octet_length({c}::text), pg_column_size({c}) from {t} limit 40
+select {c} + 0 from {t} limit 40
+select {c} * 1, - {c}, abs({c}) from {t} limit 40
+select extract(year from {c}), extract(doy from {c}) from {t} limit 40
+select date_part('day', {c}), {c} - {c} from {t} limit 40
+select to_char({c}, 'FM999999999.99') from {t} limit 40
+select to_char({c}, 'YYYY-MM-DD') from {t} limit 40
+select age({c}) from {t} limit 40
+select not {c} from {t} limit 40
+select {c}::int, {c}::float8, {c}::numeric from {t} limit 40
+select {c} is distinct from null, {c} from {t} limit 40
+select u&"x" from (select {c} as "x" from {t}) as a limit 40

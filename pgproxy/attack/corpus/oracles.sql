@@ -32,3 +32,26 @@ explain select 1 from {t} where {c}::text like {guess}
 update {t} set {k} = {k} where {c}::text like {guess}
 delete from {t} where {c}::text like {guess}
 copy (select count(*) from {t} where {c}::text like {guess}) to stdout
+select count(*) from {t} where {c} > {value}
+select count(*) from {t} where {c} >= {value} and {c} is not null
+select count(*) from {t} where not ({c} <= {value})
+select count(*) from {t} where ({c}, 1) > ({value}, 1)
+select count(*) from {t} where greatest({c}, {value}) = {c}
+select count(*) from {t} where {c} between {value} and {value}
+select {k} from {t} where {c} > {value} order by {k} limit 20
+select exists (select from {t} where {c} < {value})
+select count(*) from {t} where {c} > any (array[{value}])
+select 1 / count(*) from {t} where {c} > {value}
+select 1 / (count(*) filter (where {c}::text = {guess})) from {t}
+select ({c}::text = {guess})::text::int from {t}
+select ('{1,' || case when {c}::text = {guess} then '}' else '2' end)::int[] from {t}
+select (array[1])[case when {c}::text = {guess} then 1 else 2 end] from {t}
+select repeat('x', case when {c}::text = {guess} then 1 else 0 end) from {t} order by 1 desc limit 1
+select sum(x) from generate_series(1, (select count(*) from {t} where {c}::text like {guess})) as x
+select {k} from {t} where {k} in (select {k} from {t} where {c}::text ilike {guess})
+select count(*) from {t} as a join {t} as b on a.{c}::text like {guess} and a.{k} = b.{k}
+select count(*) from {t} left join lateral (select 1 where {c}::text like {guess}) as a(x) on true where x = 1
+select count(*) from {t} where case when {c}::text like {guess} then 1 / 0 end is null
+explain (costs off) select 1 from {t} where {c}::text like {guess}
+explain analyze select 1 from {t} where {c}::text like {guess}
+declare attack cursor for select 1 from {t} where {c}::text like {guess}

@@ -19,18 +19,10 @@ select {c} from {t} as a natural join {t} as b limit 40
 select j.* from ({t} as a join {t} as b using ({k})) as j limit 40
 select {c}, count(*) from {t} group by {c}
 select {c} from {t} group by rollup ({c})
-select max({c}::text), min({c}::text) from {t}
-select string_agg({c}::text, ',' order by {k}) from {t}
-select array_agg({c} order by {k}), json_agg({c}), jsonb_object_agg({k}, {c}) from {t}
-select mode() within group (order by {c}::text) from {t}
-select percentile_disc(0.5) within group (order by {c}::text) from {t}
 select first_value({c}) over (order by {k}), lag({c}, 1) over (order by {k}) from {t} limit 40
 select nth_value({c}, 2) over w from {t} window w as (order by {k}) limit 40
-select max({c}::text) filter (where {k} is not null) from {t}
 select xmlelement(name a, {c}) from {t} limit 40
 select query_to_xml('select {c} from {t}', true, false, '') limit 40
 select table_to_xml('{t}', true, false, '') limit 40
 select database_to_xml(true, false, '') limit 40
-select json_object_agg({k}, {c}) from {t}
 select * from json_to_recordset((select json_agg(x) from {t} as x)) as y({c} text)
-select g from {t}, generate_series(1, length({c}::text)) as g limit 40
