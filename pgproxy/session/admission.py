@@ -59,7 +59,8 @@ class Admitted:
     @property
     def is_plain(self) -> bool:
         """May be forwarded as it stands in the client's text: the text alone has decided."""
-        return self.raw.handling not in DECIDED_WHEN_RUN and not self.is_analysed and self.sql == self.raw.text
+        asks = self.raw.handling in DECIDED_WHEN_RUN or bool(self.raw.moved_names)
+        return not asks and not self.is_analysed and self.sql == self.raw.text
 
     def verdict(self, rules_version: str) -> Verdict:
         """Of a statement without a tree."""

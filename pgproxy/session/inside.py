@@ -21,6 +21,7 @@ from pgproxy.policy.matching import ColumnMask
 from pgproxy.session.admission import has_masks
 from pgproxy.session.analysis import Analysis
 from pgproxy.session.binding import RENAMED, Binding, Then
+from pgproxy.session.moving import check_moved_names
 from pgproxy.session.pending import Pending, Request
 from pgproxy.session.phases import Phase
 from pgproxy.session.prepared import RESERVED_PREFIX, Portal, Prepared, Verdict
@@ -79,6 +80,8 @@ class Inside:
                 self._find_cursor(portal, raw, then)
             case Handling.EXECUTE:
                 self._resolve(raw, portal.bind, lambda prepared: self._executes(portal, raw, prepared, then))
+            case Handling.WRAP if raw.moved_names:
+                check_moved_names(self._state, raw, lambda: self._wrap(portal, raw, then))
             case Handling.WRAP:
                 self._wrap(portal, raw, then)
             case Handling.REFRESH:
@@ -88,6 +91,8 @@ class Inside:
             case Handling.PREPARE:
                 portal.is_held_back = True
                 then(portal)
+            case _ if raw.moved_names:
+                check_moved_names(self._state, raw, lambda: then(portal))
             case _:
                 then(portal)
 

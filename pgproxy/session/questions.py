@@ -11,7 +11,7 @@ from functools import lru_cache
 
 from pgproxy.catalog.model import Function
 from pgproxy.catalog.queries import SESSION_CATALOG_QUERY
-from pgproxy.catalog.versions import ARGUMENTS_STATEMENT, SEES_THE_PRESENT, VERSIONS_QUERY, Objects, array
+from pgproxy.catalog.versions import ARGUMENTS_STATEMENT, SEES_THE_PRESENT, VERSIONS_QUERY, Objects, array, qualified
 from pgproxy.session.formats import FORMATS_QUERY
 from pgproxy.session.large_objects import BINARY_FORMATS, Call
 from pgproxy.session.pending import Request
@@ -40,6 +40,32 @@ FROM pg_catalog.pg_class AS c
 WHERE c.oid OPERATOR(pg_catalog.=) pg_catalog.to_regclass($1::pg_catalog.text)::pg_catalog.oid
   AND c.relkind OPERATOR(pg_catalog.=) 'm'::pg_catalog."char"
 """
+
+_MOVED_NAMES = qualified("""
+WITH RECURSIVE moved(oid, name) AS (
+  SELECT 0::pg_catalog.oid, u.name FROM pg_catalog.unnest($1::pg_catalog.name[]) AS u(name)
+  UNION
+  SELECT c.oid, c.relname FROM pg_catalog.pg_class AS c WHERE c.relname = ANY ($1::pg_catalog.name[])
+  UNION
+  SELECT c.oid, c.relname
+  FROM moved AS m
+  JOIN pg_catalog.pg_depend AS d ON d.refobjid = m.oid
+    AND d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass
+    AND d.classid = 'pg_catalog.pg_rewrite'::pg_catalog.regclass
+  JOIN pg_catalog.pg_rewrite AS w ON w.oid = d.objid
+  JOIN pg_catalog.pg_class AS c ON c.oid = w.ev_class
+)
+SELECT pg_catalog.format('%I.%I', n.nspname, p.proname)
+FROM pg_catalog.pg_proc AS p JOIN pg_catalog.pg_namespace AS n ON n.oid = p.pronamespace
+WHERE p.oid >= 16384 AND p.prolang >= 14 AND EXISTS (
+  SELECT FROM moved AS m WHERE MENTIONS(m.name) OR EXISTS (
+    SELECT FROM pg_catalog.pg_depend AS d
+    WHERE d.classid = 'pg_catalog.pg_proc'::pg_catalog.regclass AND d.objid = p.oid
+      AND d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.refobjid = m.oid))
+ORDER BY 1 LIMIT 1
+""")
+"""$1 names of relations. A function, not built in and not in C, that has one of them, or that of a view over them, in
+its source, or is bound to one."""
 
 _LARGE_OBJECT = """
 SELECT m.xmin
@@ -194,6 +220,12 @@ def about_materialized_view(target: Target) -> list[Question]:
     parts = (target.schema, target.name) if target.schema else (target.name,)
     name = ".".join('"' + part.replace('"', '""') + '"' for part in parts)
     return _asked(_MATERIALIZED_VIEW, (name.encode(),))
+
+
+def about_moved_names(names: Sequence[str]) -> list[Question]:
+    """A function whose code may find other rows once these names stand for others, one row; none: there is no such."""
+    quoted = ",".join('"' + name.replace("\\", "\\\\").replace('"', '\\"') + '"' for name in names)
+    return _asked(_MOVED_NAMES, (b"{%s}" % quoted.encode(),))
 
 
 def about_large_object(oid: bytes, prepared: Container[str]) -> list[Question]:

@@ -74,6 +74,7 @@ def _split(sql: str, max_bytes: int) -> tuple[RawStatement, ...]:
             prepared=kind.prepared,
             copy=kind.copy,
             widens=kind.widens,
+            moved_names=kind.moved_names,
         )
         if kind.question:
             statement = replace(statement, inner=_asked(kind))

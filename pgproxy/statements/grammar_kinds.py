@@ -13,7 +13,7 @@ from typing import Any
 
 from postgast import pg_query_pb2 as pb
 
-from pgproxy.statements import grammar_copy, grammar_ddl, grammar_rights
+from pgproxy.statements import grammar_copy, grammar_ddl, grammar_reach
 from pgproxy.statements.grammar_ddl import Definition
 from pgproxy.statements.grammar_questions import question
 from pgproxy.statements.model import Handling, Landing, Setting, StatementClass, Target
@@ -49,6 +49,7 @@ class Kind:
     """A definition after which rules would not know the table any more: every rule about it counts."""
     landing: Landing | None = None
     widens: bool = False
+    moved_names: tuple[str, ...] = ()
 
 
 def kind_of(statement: Any) -> Kind:
@@ -64,7 +65,12 @@ def kind_of(statement: Any) -> Kind:
         words = re.findall(r"[A-Z]+(?=[A-Z][a-z])|[A-Z][a-z]+|[A-Z]+", node.removesuffix("Stmt"))
         entry = _refused(C.DDL, " ".join(words).upper())
     kind = entry if isinstance(entry, Kind) else entry(message)
-    return replace(kind, node=node, widens=grammar_rights.widens(node, message))
+    return replace(
+        kind,
+        node=node,
+        widens=grammar_reach.widens(node, message),
+        moved_names=grammar_reach.moved_names(node, message),
+    )
 
 
 def _passed(statement_class: StatementClass) -> Kind:
@@ -213,6 +219,8 @@ def _deallocate(message: Any) -> Kind:
 def _grant(message: Any) -> Kind:
     if message.objtype == pb.OBJECT_PARAMETER_ACL:
         return _refused(C.GRANT, "GRANT on a setting")
+    if message.objtype == pb.OBJECT_SCHEMA:  # what a name means goes by the schemas that one may use
+        return _refused(C.GRANT, "GRANT or REVOKE on a schema", "GRANT on tables would pass.")
     return _passed(C.GRANT)
 
 

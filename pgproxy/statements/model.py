@@ -165,6 +165,8 @@ class RawStatement:
     """A definition's query."""
     widens: bool = False
     """Another role may read more than before: by a right, or by what a relation becomes that it reads."""
+    moved_names: tuple[str, ...] = ()
+    """Names of relations that stand for other rows afterwards, in code that runs already too."""
 
     def __hash__(self) -> int:
         """Statements of one text are few: the rest only has to be equal."""

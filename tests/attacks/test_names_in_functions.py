@@ -3,7 +3,7 @@
 Closed by: a portal or cursor with such functions is decided anew before each execution, and before a Bind, where the
 planner may run them (`Lineage.looks_up_names`); no WITH HOLD, which runs at COMMIT; no SQL function without a path of
 its own where set_config or the function that calls it changes search_path (`lineage/paths.py`); no deferrable trigger
-whose code names relations.
+whose code names relations; no view comes under a name that code has in its source (`session/moving.py`).
 """
 
 from __future__ import annotations
@@ -171,3 +171,59 @@ def test_a_deferred_trigger_runs_at_commit(target: Target) -> None:
         attacker.ask("begin; set constraints all deferred")
         assert rule(attacker.ask("insert into asked values (1)")) == "defaults.opaque"
         attacker.ask("rollback")
+
+
+MEANWHILE = """
+create schema second;
+create view public.outer_words as select id, name from public.word;
+create view public.inner_words as select id, name from public.word;
+create view public.over_inner as select id, name from public.inner_words;
+create function public.slowly(int) returns text language plpgsql volatile
+  as 'begin perform pg_sleep(0.3); return (select name from word where id = $1); end';
+create function public.over_views(int) returns text language plpgsql volatile
+  as 'begin return (select name from over_inner where id = $1); end';
+create function public.bound(int) returns text language sql volatile
+  begin atomic select name from public.outer_words where id = $1; end;
+"""
+
+
+@pytest.fixture(scope="module")
+def meanwhile(target: Target, planted: None) -> None:
+    target.database.sql(MEANWHILE + "create view second.other as select id, name from public.word")
+    owned = ("table word", "view outer_words", "view inner_words", "view over_inner", "view second.other")
+    target.database.sql(
+        f'grant all on schema second to "{target.role}";'
+        + "".join(f'alter {one} owner to "{target.role}";' for one in owned)
+    )
+
+
+@pytest.mark.usefixtures("meanwhile")
+@pytest.mark.parametrize(
+    "change",
+    [
+        "create view second.word as select id, ssn as name from public.users",
+        "create or replace view second.word as select id, ssn as name from public.users",
+        "create materialized view second.word as select id, ssn as name from public.users",
+        "begin; create view second.word as select id, ssn as name from public.users; commit",
+        "create or replace view public.inner_words as select id, ssn as name from public.users",
+        "create or replace view public.outer_words as select id, ssn as name from public.users",
+        "alter table public.word rename to gone",
+        "alter view second.other rename to word",
+        "alter view public.over_inner set schema second",
+        "grant usage on schema second to public",
+        "revoke usage on schema public from public",
+    ],
+)
+def test_another_session_moves_no_name_while_code_may_run(target: Target, change: str) -> None:
+    """`select pg_sleep(3), words(1)` came to the name in a view that a second session made within these seconds."""
+    with target.attacker() as attacker:
+        assert rule(attacker.ask(change)) in ("builtin.names", "builtin.grant")
+        attacker.ask("rollback")
+        for harmless in (
+            "create view second.unnamed as select id, name from public.word",
+            "create or replace view second.unnamed as select id, name, 1 as one from public.word",
+            "create temp view word as select 1 as id",
+            "create view pg_temp.words as select 1 as id",
+            "drop view second.unnamed",
+        ):
+            assert not error(attacker.ask(harmless)), harmless
