@@ -89,7 +89,7 @@ def test_code_signals_nobody(place: Place) -> None:
         process = agent.info.backend_pid
         for call in (f"stop_sql({process})", f"stop_code({process})", f"stop_alias({process})", f"!!! {process}"):
             with pytest.raises(errors.InsufficientPrivilege):
-                agent.execute(f"SELECT {call}, pg_cancel_backend(0)".encode())
+                agent.execute(f"SELECT {call}, pg_cancel_backend(pg_backend_pid())".encode())
 
 
 def test_materialized_view_signals_nobody_else(place: Place) -> None:
