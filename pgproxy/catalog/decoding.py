@@ -9,6 +9,7 @@ from typing import Any
 
 from pgproxy.catalog.model import Catalog, Column, Constraint, Function, Relation, Source, Trigger, Type
 from pgproxy.catalog.versions import SEES_THE_PRESENT
+from pgproxy.errors import NotUnderstood
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +48,22 @@ def merge(catalog: Catalog, document: str) -> Catalog:
         ),
         server_version=int(answer["version"]) // 10000,
     )
+
+
+def read_code(document: str, text: str, header: str) -> Source:
+    """What `queries.CODE_QUERY` answered of a code with that header.
+
+    Raises:
+        NotUnderstood: pg_catalog is not where search_path has it by itself, before all else.
+    """
+    relations, functions, path = json.loads(document)
+    if "pg_catalog" in path.lower():
+        raise NotUnderstood(
+            "not provably safe: search_path names pg_catalog, and the code of DO looks names up in it",
+            detail="rule builtin.do",
+            hint="Where search_path does not name it, the server's own objects are found first.",
+        )
+    return Source(text, header, tuple(relations or ()), *_mentioned(functions or ()))
 
 
 def _relation(row: list[Any]) -> Relation:

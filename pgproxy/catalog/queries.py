@@ -19,6 +19,19 @@ from pgproxy.catalog.versions import (
     qualified,
 )
 
+_NAMED_IN_SOURCE: Final = """
+(SELECT pg_catalog.json_agg(m.oid::pg_catalog.int8) FROM pg_catalog.pg_class AS m WHERE MENTIONED_RELATION),
+(SELECT pg_catalog.json_agg(pg_catalog.json_build_array(
+    m.name, o.oid::pg_catalog.int8, o.proname, g.lanname, o.prosecdef, pg_catalog.to_json(o.proconfig),
+    CASE WHEN g.lanname = 'c' THEN o.probin WHEN g.lanname = 'internal' THEN o.prosrc END,
+    -- Whether a call of it has a value of a type that users made; an operator's operands may be literals.
+    o.prorettype >= 16384 OR (m.name <> '' AND pg_catalog.array_cat(
+      o.proargtypes::pg_catalog.oid[], o.proallargtypes)::pg_catalog.text OPERATOR(pg_catalog.~) '[0-9]{5}')))
+  FROM MENTIONED_FUNCTIONS AS m(oid, name)
+  JOIN pg_catalog.pg_proc AS o ON o.oid = m.oid
+  JOIN pg_catalog.pg_language AS g ON g.oid = o.prolang)"""
+"""What the source of the function `p` names: relations, and functions of users (`model.Source`)."""
+
 _QUERY: Final = """
 WITH RECURSIVE
 -- The limits change no row: they tell the planner that little comes, since a plan that looks costly is compiled (JIT).
@@ -337,16 +350,7 @@ SELECT pg_catalog.json_build_object(
     SELECT pg_catalog.json_agg(pg_catalog.json_build_array(
       p.oid::pg_catalog.int8, p.prosrc, pg_catalog.concat(
         '(', pg_catalog.pg_get_function_arguments(p.oid), ') RETURNS ', pg_catalog.pg_get_function_result(p.oid)),
-      (SELECT pg_catalog.json_agg(m.oid::pg_catalog.int8) FROM pg_catalog.pg_class AS m WHERE MENTIONED_RELATION),
-      (SELECT pg_catalog.json_agg(pg_catalog.json_build_array(
-          m.name, o.oid::pg_catalog.int8, o.proname, g.lanname, o.prosecdef, pg_catalog.to_json(o.proconfig),
-          CASE WHEN g.lanname = 'c' THEN o.probin WHEN g.lanname = 'internal' THEN o.prosrc END,
-          -- Whether a call of it has a value of a type that users made; an operator's operands may be literals.
-          o.prorettype >= 16384 OR (m.name <> '' AND pg_catalog.array_cat(
-            o.proargtypes::pg_catalog.oid[], o.proallargtypes)::pg_catalog.text OPERATOR(pg_catalog.~) '[0-9]{5}')))
-        FROM MENTIONED_FUNCTIONS AS m(oid, name)
-        JOIN pg_catalog.pg_proc AS o ON o.oid = m.oid
-        JOIN pg_catalog.pg_language AS g ON g.oid = o.prolang),
+      NAMED_IN_SOURCE,
       TAKES_ANY_TYPE))
     FROM (SELECT f.oid FROM functions AS f
       UNION SELECT t.tgfoid FROM relations AS r JOIN pg_catalog.pg_trigger AS t ON t.tgrelid = r.oid
@@ -363,7 +367,8 @@ SELECT pg_catalog.json_build_object(
 """
 
 _WHOLE: Final = (
-    _QUERY.replace("RELATION_VERSION", RELATION_VERSION)
+    _QUERY.replace("NAMED_IN_SOURCE", _NAMED_IN_SOURCE)
+    .replace("RELATION_VERSION", RELATION_VERSION)
     .replace("FUNCTION_VERSION", FUNCTION_VERSION)
     .replace("TYPE_VERSION", TYPE_VERSION)
     .replace("TRANSACTION", TRANSACTION)
@@ -381,3 +386,21 @@ SESSION_CATALOG_QUERY: Final = qualified(
     )
 )
 """The same with its arguments in the setting (`versions.ARGUMENTS_STATEMENT`): for sessions, which use it again."""
+
+_CODE: Final = """
+SELECT pg_catalog.json_build_array(NAMED_IN_SOURCE, pg_catalog.current_setting('search_path'))::pg_catalog.text,
+  JIT_AS_BEFORE
+FROM (
+  SELECT 16384::pg_catalog.oid AS oid, pg_catalog.current_setting('pgproxy.reached') AS prosrc,
+    (SELECT l.oid FROM pg_catalog.pg_language AS l WHERE l.lanname = 'plpgsql') AS prolang,
+    'void'::pg_catalog.regtype::pg_catalog.oid AS prorettype, ''::pg_catalog.oidvector AS proargtypes,
+    NULL::pg_catalog.oid[] AS proallargtypes, NULL::pg_catalog.text AS proargdefaults,
+    NULL::pg_catalog.text AS prosqlbody
+) AS p
+"""
+
+CODE_QUERY: Final = qualified(
+    _CODE.replace("NAMED_IN_SOURCE", _NAMED_IN_SOURCE).replace("JIT_AS_BEFORE", JIT_AS_BEFORE)
+)
+"""What the code of a DO block names, as if it were a function's; the code is the setting that `ARGUMENTS_STATEMENT`
+sets. One row; its first column is for `decoding.read_code`."""

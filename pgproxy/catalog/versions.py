@@ -47,7 +47,7 @@ def qualified(text: str) -> str:
     the function `p`", as it is or in lower case, IS_MADE_OF_OTHERS(x, y) for "one of these types may be
     the row type of a table, a domain or an array", ARGUMENT(n) for the n-th array of OIDs of the setting.
     """
-    text = text.replace("MENTIONED_RELATION", MENTIONED_RELATION).replace("MENTIONED_FUNCTIONS", MENTIONED_FUNCTIONS)
+    text = text.replace("MENTIONED_FUNCTIONS", MENTIONED_FUNCTIONS).replace("MENTIONED_RELATION", MENTIONED_RELATION)
     text = text.replace("HOLDS_OWN_TYPES", HOLDS_OWN_TYPES).replace("OWN_TYPE", _OWN_TYPE)
     text = _MADE_OF_OTHERS.sub(
         r"EXISTS (SELECT FROM pg_catalog.pg_type AS y"
@@ -99,7 +99,8 @@ in it: all that code without SQL made at run time can reach, and more, but for n
 
 MENTIONED_FUNCTIONS: Final = """(
   SELECT o.oid, o.proname FROM pg_catalog.pg_proc AS o WHERE o.oid >= 16384 AND MENTIONS(o.proname)
-  -- Those that run without their name: of operators, also behind IN, LIKE, CASE and ORDER BY, of casts, of domains.
+  -- Those that run without their name: of operators, also behind IN, LIKE, CASE and ORDER BY, of casts, of
+  -- defaults, of domains.
   UNION ALL
   SELECT o.oprcode::pg_catalog.oid,
     CASE WHEN (o.oprleft >= 16384 OR o.oprright >= 16384) AND pg_catalog.strpos(p.prosrc, o.oprname) = 0
@@ -117,6 +118,12 @@ MENTIONED_FUNCTIONS: Final = """(
         OR EXISTS (SELECT FROM pg_catalog.pg_type AS y WHERE y.oid >= 16384 AND y.typbasetype = o.casttarget)))
       AND NOT IS_MADE_OF_OTHERS(o.castsource, o.casttarget) THEN '' END
   FROM pg_catalog.pg_cast AS o WHERE o.oid >= 16384 AND o.castfunc >= 16384
+  UNION ALL
+  SELECT d.refobjid, NULL FROM pg_catalog.pg_class AS m
+  JOIN pg_catalog.pg_attrdef AS x ON x.adrelid = m.oid
+  JOIN pg_catalog.pg_depend AS d ON d.classid = 'pg_catalog.pg_attrdef'::pg_catalog.regclass AND d.objid = x.oid
+    AND d.refclassid = 'pg_catalog.pg_proc'::pg_catalog.regclass AND d.refobjid >= 16384
+  WHERE MENTIONED_RELATION
   UNION ALL
   SELECT d.refobjid, NULL FROM pg_catalog.pg_type AS o
   JOIN pg_catalog.pg_constraint AS k ON k.contypid = o.oid

@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from pgproxy.catalog.decoding import merge
+from pgproxy.catalog.decoding import merge, read_code
 from pgproxy.catalog.model import FIRST_NORMAL_OID, Catalog
-from pgproxy.catalog.queries import CATALOG_QUERY
-from pgproxy.catalog.versions import array
+from pgproxy.catalog.queries import CATALOG_QUERY, CODE_QUERY
+from pgproxy.catalog.versions import ARGUMENTS_STATEMENT, array
 from pgproxy.config.settings import Credentials, Upstream
 from pgproxy.errors import NotUnderstood, ProxyError, UnknownStatement, UpstreamUnreachable
 from pgproxy.login.verifiers import KeyCache
@@ -24,7 +24,7 @@ from pgproxy.policy.decision import Action, Decision, Reason
 from pgproxy.policy.making import decide_making
 from pgproxy.policy.matching import Masked, Pins
 from pgproxy.policy.subject import is_transparent, subject_of
-from pgproxy.session.admission import admit, has_masks
+from pgproxy.session.admission import admit, has_masks, with_code_handled
 from pgproxy.session.context import SessionContext
 from pgproxy.session.known_trees import Readings
 from pgproxy.session.notices import is_tree, tree_text
@@ -39,15 +39,19 @@ from pgproxy.session.understanding import (
     check_origins,
     plan_for,
     understand,
+    understand_block,
 )
 from pgproxy.statements.facts import read_facts
 from pgproxy.statements.grammar import SyntaxProblem, check_identifiers, split
 from pgproxy.statements.model import ColumnId, Handling, RawStatement, Target
+from pgproxy.statements.trigger_code import BLOCK_HEADER
 from pgproxy.wire import asynchronous, query, results, startup
 
 STATEMENT = "_pgproxy_explain"
 CATALOG_STATEMENT = "_pgproxy_catalog"
 BODY_STATEMENT = "_pgproxy_body"
+CODE_STATEMENT = "_pgproxy_code"
+CODE_ARGUMENTS = "_pgproxy_arguments"
 MESSAGE_LIMIT_BYTES = 1 << 28
 PLAIN_PARAMETERS = {"DateStyle": "ISO, MDY", "IntervalStyle": "postgres", "TimeZone": "UTC"}
 """How values are written whose text depends on the session's settings."""
@@ -96,6 +100,7 @@ class Explainer:
 
     async def _explain_one(self, raw: RawStatement) -> Explanation:
         """The way of `session.analysed`, but that a refusal is a decision with all its reasons."""
+        raw = with_code_handled(raw, self._context)
         by_text = decide_utility(raw, read_facts(raw), self._identity, self._rules)
         if is_transparent(self._identity, self._rules):
             return await self._analysed_or(raw, lambda _: by_text) if _has_tree(raw) else Explanation(by_text)
@@ -108,7 +113,7 @@ class Explainer:
         target = raw.target
         if raw.inner is not None:  # what is inside decides
             raw = raw.inner
-        elif not admitted.is_analysed and raw.handling is not Handling.EXECUTE:
+        elif not admitted.is_analysed and raw.handling not in (Handling.EXECUTE, Handling.CODE):
             return Explanation(by_text)
         if raw.handling is Handling.EXECUTE:
             return Explanation(_denial(UnknownStatement(f'prepared statement "{raw.prepared}" does not exist'), ()))
@@ -125,13 +130,14 @@ class Explainer:
             target: what is made of the rows.
         """
         try:
-            understanding = await self._understand(raw)
+            understanding = await (self._understand_block if raw.handling is Handling.CODE else self._understand)(raw)
         except NotUnderstood as error:
             return Explanation(otherwise(error))
         lineage, catalog = understanding.lineage, understanding.catalog
         read = {source.column for output in lineage.outputs for source in output.sources}
         read.update(use.column for use in lineage.uses)
         read.update(source.column for write in lineage.writes for source in write.sources)
+        read.update(source.column for effect in lineage.effects for source in effect.sources)
         reads = _names(read, catalog)
         writes = _names((write.target for write in lineage.writes), catalog)
         try:
@@ -189,6 +195,16 @@ class Explainer:
                 asked = _asked(BODY_STATEMENT, BODY_QUERY, (str(function.oid).encode(), path))
                 _, *bodies = (await self._ask(asked))[0]  # the first is its own
                 announcement = with_body(announcement, function, bodies, catalog.server_version)
+
+    async def _understand_block(self, raw: RawStatement) -> Understanding:
+        code = _asked(CODE_ARGUMENTS, ARGUMENTS_STATEMENT, (raw.code.encode(),))
+        *_, rows = await self._ask(code + _asked(CODE_STATEMENT, CODE_QUERY, ()))
+        document, *_ = results.DataRow.decode(rows[-1][5:]).values()
+        source = read_code((document or b"").decode(), raw.code, BLOCK_HEADER)
+        arguments = (array(source.relations), *(array(()),) * 3)
+        *_, rows = await self._ask(_asked(CATALOG_STATEMENT, CATALOG_QUERY, arguments))
+        catalog = self._catalog.under(merge(Catalog(), results.only_value(rows[0]).decode()))
+        return understand_block(raw, source, catalog, {})
 
     async def _ask(
         self, requests: bytes

@@ -129,6 +129,7 @@ def touched_columns(lineage: Lineage) -> frozenset[ColumnId]:
     """Every column that the statement reads, writes, or decides by."""
     sources = {source.column for output in lineage.outputs for source in output.sources}
     sources |= {source.column for write in lineage.writes for source in write.sources}
+    sources |= {source.column for effect in lineage.effects for source in effect.sources}
     uses = {use.column for use in lineage.uses} | {use.other for use in lineage.uses if use.other is not None}
     return frozenset(sources | uses | {write.target for write in lineage.writes})
 

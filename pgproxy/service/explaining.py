@@ -44,6 +44,7 @@ async def explain(configuration: Configuration, identity_name: str, sql: str) ->
         lambda: catalog,
         keys,
         pins=pins,
+        has_clean_login=upstream.clean is not None and role == upstream.credentials,
         guards_clean_login=upstream.clean is not None,
     )
     async with Explainer(upstream, role, context) as explainer:
@@ -59,7 +60,11 @@ async def _elsewhere(
 ) -> Explanation:
     """The decision for the clean login of role_split, if the statement would run there when sent alone."""
     decision = explanation.decision
-    is_whole = raw.handling in (Handling.ANALYSE, Handling.REFUSE)  # else something holds what cannot be analysed
+    is_whole = raw.handling in (
+        Handling.ANALYSE,
+        Handling.CODE,
+        Handling.REFUSE,
+    )  # else something holds what cannot be analysed
     if not (is_whole and decision.is_only_opaque and decision.action is Action.DENY):
         return explanation
     rules = context.rules()

@@ -25,6 +25,7 @@ DECIDED_WHEN_RUN = frozenset(
         Handling.EXECUTE,
         Handling.COPY_OUT,
         Handling.COPY_IN,
+        Handling.CODE,
     }
 )
 """What is inside, or what a name stands for by then, decides."""
@@ -97,6 +98,7 @@ def admit(raw: RawStatement, context: SessionContext) -> Admitted:
         return Admitted(raw, raw.text)
     if raw.is_definition and not is_masked:
         raw = replace(raw, handling=Handling.PASS, inner=None)  # nothing to ask
+    raw = with_code_handled(raw, context)
     if raw.handling in (Handling.PREPARE, Handling.EXECUTE):
         check_name(raw.prepared)
     if raw.handling is Handling.EXECUTE:  # its text says nothing: what was prepared decides
@@ -115,6 +117,15 @@ def admit(raw: RawStatement, context: SessionContext) -> Admitted:
         return Admitted(raw, f"SHOW {LEVEL_SETTING}", decision, passes_rows=True, renames=KEPT)
     passes_rows = raw.handling is Handling.SHOW or (not is_masked and raw.handling not in DECIDED_WHEN_RUN)
     return Admitted(raw, raw.text, decision, passes_rows=passes_rows)
+
+
+def with_code_handled(raw: RawStatement, context: SessionContext) -> RawStatement:
+    """DO, as this identity may run it: by its text, or where there is a clean login only there, whatever it names."""
+    if raw.handling is not Handling.CODE:
+        return raw
+    if not has_masks(context):
+        return replace(raw, handling=Handling.PASS)
+    return replace(raw, handling=Handling.REFUSE) if context.has_clean_login else raw
 
 
 def admit_by_text(raw: RawStatement, context: SessionContext) -> Admitted:

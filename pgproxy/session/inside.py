@@ -21,6 +21,7 @@ from pgproxy.policy.matching import ColumnMask
 from pgproxy.session.admission import has_masks
 from pgproxy.session.analysis import Analysis
 from pgproxy.session.binding import RENAMED, Binding, Then
+from pgproxy.session.blocks import Blocks
 from pgproxy.session.moving import check_moved_names
 from pgproxy.session.pending import Pending, Request
 from pgproxy.session.phases import Phase
@@ -65,6 +66,7 @@ class Inside:
         self._state = state
         self._analysis = analysis
         self._binding = binding
+        self._blocks = Blocks(state)
 
     def when_executable(self, portal: Portal, then: Then) -> None:
         """`then` is called when it is certain what the portal's execution means."""
@@ -88,6 +90,8 @@ class Inside:
                 self._refresh(portal, raw, then)
             case Handling.COPY_OUT | Handling.COPY_IN:
                 self._copy(portal, raw, then)
+            case Handling.CODE:
+                self._blocks.decide(portal, raw, then)
             case Handling.PREPARE:
                 portal.is_held_back = True
                 then(portal)

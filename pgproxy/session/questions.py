@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from pgproxy.catalog.model import Function
-from pgproxy.catalog.queries import SESSION_CATALOG_QUERY
+from pgproxy.catalog.queries import CODE_QUERY, SESSION_CATALOG_QUERY
 from pgproxy.catalog.versions import ARGUMENTS_STATEMENT, SEES_THE_PRESENT, VERSIONS_QUERY, Objects, array, qualified
 from pgproxy.session.formats import FORMATS_QUERY
 from pgproxy.session.large_objects import BINARY_FORMATS, Call
@@ -22,6 +22,7 @@ from pgproxy.wire import query, results
 
 ARGUMENTS = RESERVED_PREFIX + "arguments"
 BODY = RESERVED_PREFIX + "body"
+CODE = RESERVED_PREFIX + "code"
 CATALOG = RESERVED_PREFIX + "catalog"
 VERSIONS = RESERVED_PREFIX + "versions"
 QUESTION = RESERVED_PREFIX + "question"
@@ -138,6 +139,11 @@ def about_versions(objects: Objects, prepared: Container[str]) -> list[Question]
 def _about_versions_again(objects: Objects) -> list[Question]:
     """Asked for almost every statement, mostly of the same objects."""
     return _with_arguments(VERSIONS, VERSIONS_QUERY, objects.argument, (ARGUMENTS, VERSIONS))
+
+
+def about_code(code: str, prepared: Container[str]) -> list[Question]:
+    """What the code of DO names; the last DataRow's first column is for `catalog.decoding.read_code`."""
+    return _with_arguments(CODE, CODE_QUERY, code.encode(), prepared)
 
 
 def about_body(function: Function, prepared: Container[str]) -> list[Question]:

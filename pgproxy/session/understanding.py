@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from pgproxy.catalog.model import FIRST_NORMAL_OID, Catalog, Relation
+from pgproxy.catalog.model import FIRST_NORMAL_OID, Catalog, Relation, Source
 from pgproxy.errors import ApprovalRequired, NotAnalysable, NotUnderstood, StatementDenied
 from pgproxy.login.identity import Identity
 from pgproxy.masking.keys import MaskingKeys
@@ -25,9 +25,9 @@ from pgproxy.session.known_trees import Reading, Readings
 from pgproxy.statements.agreement import agree
 from pgproxy.statements.copied import as_copied, with_null_tests
 from pgproxy.statements.facts import facts_of_like, read_facts
-from pgproxy.statements.lineage import Bodies, trace
+from pgproxy.statements.lineage import Bodies, trace, trace_block
 from pgproxy.statements.lineage.constants import deciding_constants
-from pgproxy.statements.model import Facts, Handling, Lineage, RawStatement, Reached, Target
+from pgproxy.statements.model import Facts, Handling, Lineage, RawStatement, Reached, StatementClass, Target
 from pgproxy.statements.tree import Node, reached, read_tree
 from pgproxy.wire.results import RowDescription
 
@@ -216,6 +216,14 @@ def _understand_text(read: ReadText, catalog: Catalog, bodies: Bodies, temporary
     return Understanding(read.query, facts, lineage, catalog, temporary=temporary)
 
 
+def understand_block(raw: RawStatement, source: Source, catalog: Catalog, temporary: Temporary) -> Understanding:
+    """As `understand`, for DO, whose tree nobody prints: its code does what the names in it may mean."""
+    lineage = trace_block(source, catalog)
+    classes = {StatementClass.DO, *([StatementClass.SELECT] if lineage.relations else [])}
+    facts = replace(read_facts(raw), classes=frozenset(classes))
+    return Understanding(raw, facts, lineage, catalog, temporary=temporary)
+
+
 def decision_for(understanding: Understanding, identity: Identity, rules: Rules, pins: Pins) -> Decision:
     """Decide; a denial or a hold is raised.
 
@@ -269,8 +277,8 @@ def check_making(
 
 
 def decision_for_utility(raw: RawStatement, identity: Identity, rules: Rules) -> Decision:
-    """As `decision_for`, for a statement that has no tree. COPY is decided when it runs, by what it stands for."""
-    if raw.handling in (Handling.COPY_OUT, Handling.COPY_IN):
+    """As `decision_for`, for a statement that has no tree. COPY and DO are decided when they run."""
+    if raw.handling in (Handling.COPY_OUT, Handling.COPY_IN, Handling.CODE):
         return Decision(Action.ALLOW)
     facts = read_facts(raw) if raw.text else Facts(raw.statement_class)
     return enforced(decide_utility(raw, facts, identity, rules))

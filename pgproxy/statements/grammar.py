@@ -73,6 +73,7 @@ def _split(sql: str, max_bytes: int) -> tuple[RawStatement, ...]:
             target=kind.target,
             prepared=kind.prepared,
             copy=kind.copy,
+            code=kind.code,
             widens=kind.widens,
             moved_names=kind.moved_names,
         )

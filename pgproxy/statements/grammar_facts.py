@@ -55,7 +55,9 @@ _VALUES = frozenset(
 )
 """Fields whose strings are values or operators, never names of the analysed tree."""
 
-_WITHOUT_NAMES = frozenset({Handling.TRANSACTION, Handling.SETTING, Handling.SHOW, Handling.FETCH, Handling.REFUSE})
+_WITHOUT_NAMES = frozenset(
+    {Handling.TRANSACTION, Handling.SETTING, Handling.SHOW, Handling.FETCH, Handling.REFUSE, Handling.CODE}
+)
 """Kinds of which the server prints no tree."""
 
 _DROPPED_RELATIONS = frozenset(

@@ -13,10 +13,12 @@ from typing import Any
 
 from postgast import pg_query_pb2 as pb
 
+from pgproxy.errors import NotUnderstood
 from pgproxy.statements import grammar_copy, grammar_ddl, grammar_reach
 from pgproxy.statements.grammar_ddl import Definition
 from pgproxy.statements.grammar_questions import question
 from pgproxy.statements.model import Handling, Landing, Setting, StatementClass, Target
+from pgproxy.statements.trigger_code import read_block
 from pgproxy.wire.copyrows import CopyFormat
 
 C = StatementClass
@@ -48,6 +50,7 @@ class Kind:
     moves: bool = False
     """A definition after which rules would not know the table any more: every rule about it counts."""
     landing: Landing | None = None
+    code: str = ""
     widens: bool = False
     moved_names: tuple[str, ...] = ()
 
@@ -139,6 +142,18 @@ def _copy(message: Any) -> Kind:
     except grammar_copy.UnknownOption as option:
         hint = "The options FORMAT, DELIMITER, NULL, HEADER, QUOTE, ESCAPE, FORCE_QUOTE and ENCODING 'UTF8' would pass."
         return _refused(C.COPY_TO, f"COPY TO with this {option}", hint)
+
+
+def _do(message: Any) -> Kind:
+    parts = {node.def_elem.defname: node.def_elem.arg.string.sval for node in message.args}
+    code, language = parts.get("as", ""), parts.get("language", "plpgsql")
+    if language != "plpgsql":
+        return _refused(C.DO, "DO in another language than plpgsql")
+    try:
+        read_block(code)
+    except NotUnderstood as problem:
+        return _refused(C.DO, f"DO whose statements are not all read ({problem.message})", _DO_HINT)
+    return replace(_refused(C.DO, "DO"), handling=Handling.CODE, code=code)
 
 
 def _declare(message: Any) -> Kind:
@@ -270,6 +285,7 @@ def _defined(
 
 
 _CODE_HINT = "An owner of the database can create it outside the proxy."
+_DO_HINT = "RAISE, and queries on pg_catalog that are written in it as they are, would pass; a DBA can run this."
 
 KINDS: dict[str, Kind | Callable[[Any], Kind]] = {
     # data
@@ -334,7 +350,7 @@ KINDS: dict[str, Kind | Callable[[Any], Kind]] = {
     "AlterDatabaseSetStmt": _refused(C.SET, "ALTER DATABASE … SET", "SET in the session would pass."),
     "AlterSystemStmt": _refused(C.SET, "ALTER SYSTEM", "SET in the session would pass."),
     # code
-    "DoStmt": _refused(C.DO, "DO"),
+    "DoStmt": _do,
     "CallStmt": _refused(C.CALL, "CALL"),
     "CreateFunctionStmt": _refused(C.DDL, "CREATE FUNCTION or PROCEDURE", _CODE_HINT),
     "AlterFunctionStmt": _refused(C.DDL, "ALTER FUNCTION or PROCEDURE", _CODE_HINT),

@@ -68,6 +68,8 @@ class Handling(Enum):
     """COPY TO STDOUT: `RawStatement.inner` decides, anew for each execution; its rows are masked."""
     COPY_IN = "copy in"
     """COPY FROM STDIN: decided as the INSERT that it is (`RawStatement.inner`)."""
+    CODE = "code"
+    """DO in PL/pgSQL: what the names in its code (`RawStatement.code`) mean decides, looked up for each execution."""
     REFUSE = "refuse"
     """Not covered, or never allowed where anything is masked: `RawStatement.refusal` says why."""
 
@@ -124,9 +126,9 @@ class RawStatement:
     """libpg_query's name of the top node, e.g. "SelectStmt"."""
     setting: Setting | None = None
     refusal: str = ""
-    """For REFUSE: one sentence that names the construct."""
+    """For REFUSE, and CODE beside a clean login: one sentence that names the construct."""
     hint: str = ""
-    """For REFUSE: what would pass."""
+    """Likewise: what would pass."""
     forgets_statements: bool = False
     """DISCARD ALL/PLANS…, DEALLOCATE: prepared statements of the session may be gone."""
     forgets: str | None = None
@@ -163,6 +165,8 @@ class RawStatement:
     about the table count whatever class they are for."""
     landing: Landing | None = None
     """A definition's query."""
+    code: str = ""
+    """DO: its code."""
     widens: bool = False
     """Another role may read more than before: by a right, or by what a relation becomes that it reads."""
     moved_names: tuple[str, ...] = ()

@@ -56,6 +56,8 @@ _SIMPLE: Final = frozenset(
 
 
 _TRIGGER_HEADER: Final = "() RETURNS trigger"
+BLOCK_HEADER: Final = "() RETURNS void"
+"""DO is run as the body of such a function."""
 
 
 class Name(NamedTuple):
@@ -150,6 +152,14 @@ def read_sql_code(source: str) -> TriggerCode:
     _words(source, found, is_trigger=False)
     _statements(source, found)
     return _code(found)
+
+
+def read_block(source: str) -> TriggerCode:
+    """As `read_function_code`, for DO: it executes no texts."""
+    code = read_function_code(source, BLOCK_HEADER)
+    if code.texts:
+        _unknown("EXECUTE")
+    return code
 
 
 def _read(source: str, header: str) -> TriggerCode:

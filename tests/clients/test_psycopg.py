@@ -173,7 +173,7 @@ def test_denial_names_rule_column_and_way_out(place: Place) -> None:
     [
         "COPY users TO '/tmp/users'",
         "COPY users TO PROGRAM 'cat'",
-        "DO $$ BEGIN END $$",
+        "DO $$ BEGIN PERFORM FROM users; END $$",
         "SELECT row_to_json(u) FROM users u",
         "SELECT pg_read_file('/etc/passwd')",
         "CREATE TABLE copied AS SELECT name FROM users",

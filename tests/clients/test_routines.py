@@ -66,6 +66,13 @@ CREATE FUNCTION statistics() RETURNS text LANGUAGE plpgsql AS $$ BEGIN
   RETURN (SELECT max(most_common_vals::text) FROM pg_stats); END $$;
 CREATE FUNCTION activity() RETURNS text LANGUAGE plpgsql AS $$ BEGIN
   RETURN (SELECT string_agg(query, '') FROM pg_stat_get_activity(NULL)); END $$;
+CREATE FUNCTION statements() RETURNS text LANGUAGE plpgsql AS $$ BEGIN
+  RETURN (SELECT string_agg(statement, '') FROM pg_prepared_statement()); END $$;
+CREATE FUNCTION words(t text) RETURNS text LANGUAGE plpgsql AS $$ BEGIN RETURN (t).ts_stat; END $$;
+CREATE FUNCTION anyone() RETURNS text LANGUAGE sql AS 'SELECT max(name::text) FROM users';
+CREATE TABLE greeted (id int, whom text DEFAULT anyone());
+CREATE FUNCTION by_default() RETURNS text LANGUAGE plpgsql AS $$ DECLARE s text; BEGIN
+  INSERT INTO greeted VALUES (1) RETURNING whom INTO s; RETURN s; END $$;
 CREATE FUNCTION by_rule() RETURNS text LANGUAGE plpgsql AS $$ DECLARE s text; BEGIN
   INSERT INTO ruled VALUES (1, 'x') RETURNING said INTO s; RETURN s; END $$;
 CREATE FUNCTION caught() RETURNS text LANGUAGE plpgsql AS $$ BEGIN
@@ -129,6 +136,9 @@ def test_what_reaches_nothing_masked_is_exact(functions: Place, agent: psycopg.C
         ("SELECT dotted()", "not built in"),
         ("SELECT statistics()", "pg_stats"),
         ("SELECT activity()", "pg_stat_get_activity"),
+        ("SELECT statements()", "pg_prepared_statement"),
+        ("SELECT words('SELECT to_tsvector(name) FROM users')", "ts_stat"),
+        ("SELECT by_default()", "defaults"),
         ("SELECT by_rule()", "rules"),
         ("SELECT caught()", "public.users."),
     ],

@@ -1,7 +1,7 @@
 """Column lineage from the server's own analysed tree: which stored columns reach an output, a condition or a write."""
 
 from pgproxy.statements.lineage.executed import Executed, may_execute_texts, texts_in
-from pgproxy.statements.lineage.trace import trace
+from pgproxy.statements.lineage.trace import trace, trace_block
 from pgproxy.statements.lineage.walk import Bodies
 
-__all__ = ["Bodies", "Executed", "may_execute_texts", "texts_in", "trace"]
+__all__ = ["Bodies", "Executed", "may_execute_texts", "texts_in", "trace", "trace_block"]

@@ -18,7 +18,7 @@ from pgproxy.statements.lineage import builtins
 from pgproxy.statements.lineage.flow import NO_SOURCES, NOTHING, Sources, Value, derived, row_value
 from pgproxy.statements.lineage.triggers import ANY_EVENT
 from pgproxy.statements.model import Effect
-from pgproxy.statements.trigger_code import TriggerCode, read_function_code, read_sql_code
+from pgproxy.statements.trigger_code import TriggerCode, read_block, read_function_code, read_sql_code
 
 if TYPE_CHECKING:
     from pgproxy.statements.lineage.walk import Walk
@@ -81,6 +81,25 @@ class Routines:
             sources = derived(Value(reach.sources), *arguments).sources
             if sources:
                 self._walk.effects.append(Effect(f"{function.schema}.{function.name}", sources))
+
+    def run(self, function: Function) -> None:
+        """A DO block, as a function without arguments.
+
+        It looks names up while it runs, and nobody refuses what another session puts under one meanwhile (as is done
+        for those in the source of functions): so they may only be the server's own, which are looked up first.
+
+        Raises:
+            NotUnderstood, as `check`.
+        """
+        assert function.source is not None
+        code = read_block(function.source.text)
+        for name in (*code.read, *code.written):
+            found = self._walk.triggers.find(name, code, function, kinds=_READ_KINDS)
+            if not found or any(one.oid >= FIRST_NORMAL_OID for one in found):
+                raise NotUnderstood(f"it reaches {name.name}, a name that may change its meaning while it runs")
+        reach = self._read(function)
+        if reach.sources:
+            self._walk.effects.append(Effect(function.name, reach.sources))
 
     def _read(self, function: Function) -> Reach:
         walk, source = self._walk, function.source

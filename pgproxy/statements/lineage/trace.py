@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from pgproxy.catalog.model import FIRST_NORMAL_OID, Catalog
+from pgproxy.catalog.model import FIRST_NORMAL_OID, Catalog, Function, Source
+from pgproxy.errors import NotUnderstood
 from pgproxy.statements.lineage.builtins import SET_CONFIG
 from pgproxy.statements.lineage.executed import NOTHING_EXECUTED, Executed
 from pgproxy.statements.lineage.operands import given_in
@@ -72,6 +73,33 @@ def trace(tree: Node, catalog: Catalog, bodies: Bodies = NO_BODIES, executed: Ex
         sets_configuration=sets_configuration,
         materialized=walk.materialized,
         given=given_in(tree, walk.compared),
+    )
+
+
+def trace_block(source: Source, catalog: Catalog) -> Lineage:
+    """What a DO block can do.
+
+    Args:
+        source: its code, with what the words in it may mean.
+        catalog: with the relations of `source`.
+    """
+    walk = Walk(catalog)
+    try:
+        walk.routines.run(Function(0, "", "DO", language="plpgsql", source=source))
+    except NotUnderstood as problem:
+        walk.found_opaque(f"DO ({problem.message.removeprefix('not provably safe: ')})")
+    return Lineage(
+        uses=frozenset(walk.uses),
+        written_relations=frozenset(walk.written),
+        deleted_relations=frozenset(walk.deleted),
+        relations=frozenset(walk.relations),
+        trigger_relations=frozenset(walk.trigger_relations),
+        opaque=tuple(walk.opaque),
+        effects=tuple(walk.effects),
+        denied_functions=tuple(walk.denied_functions),
+        reads_bodies=True,
+        is_read_only=walk.is_read_only,
+        materialized=walk.materialized,
     )
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Final
 
-from pgproxy.catalog.model import ACTIVITY, FIRST_NORMAL_OID, Function, Relation, Source, Trigger, TriggerBit
+from pgproxy.catalog.model import FIRST_NORMAL_OID, FUNCTION_ROWS, Function, Relation, Source, Trigger, TriggerBit
 from pgproxy.errors import NotUnderstood
 from pgproxy.statements.lineage import builtins, extensions
 from pgproxy.statements.lineage.failures import ERROR
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 ANY_EVENT: Final = TriggerBit.INSERT | TriggerBit.UPDATE | TriggerBit.DELETE
 _TRIGGER: Final = "trigger"
 _NOT_FROM_CODE: Final = (builtins.Running.DENIED, builtins.Running.SIGNAL)
-_NEVER: Final = frozenset(("set_config", "ts_rewrite", ACTIVITY.name))
+_NEVER: Final = frozenset(("set_config", "ts_rewrite", *(one.name for one in FUNCTION_ROWS.values())))
 _JUST_LOOKED_AT: Final = frozenset("rpmf")
 
 
@@ -119,15 +119,17 @@ class Triggers:
             unknown.add("")
         columns = {one.name for one in relation.columns} if relation is not None else set()
         if "" in unknown:
-            raise NotUnderstood("operators, casts or domains in it run functions that are not built in")
+            raise NotUnderstood("operators, casts, domains or defaults in it run functions that are not built in")
         if code.fields & unknown - columns:
             raise NotUnderstood("it calls functions that are not built in")
+        for name in sorted(code.fields - columns):  # (x).f calls f(x)
+            if _is_never_called(name):
+                raise NotUnderstood(f"it calls {name}")
         for schema, name in code.calls:
             is_own = name in own and schema != "pg_catalog"
-            verdict = builtins.running().get(name, builtins.Running.DENIED)
-            is_built_in = schema in ("", "pg_catalog") and verdict not in _NOT_FROM_CODE
+            is_built_in = schema in ("", "pg_catalog") and name in builtins.running()
             is_known = name not in unknown if is_own else is_built_in
-            if not is_known or name in _NEVER:
+            if not is_known or _is_never_called(name):
                 raise NotUnderstood(f"it calls {name}")
 
     def _holds_own_types(self, source: Source, relation: Relation | None) -> bool:
@@ -167,6 +169,9 @@ class Triggers:
         if not name.schema and path is not None and "$" not in path:
             schemas = {part.strip().strip('"') for part in path.split(",")}
             found = [one for one in found if one.schema in schemas or one.is_temporary]
+        found += self._built_in(name)
+        if is_written and any(one.oid < FIRST_NORMAL_OID for one in found):
+            raise NotUnderstood(f"it changes {name.name}, which is the server's own")
         if any(one.is_temporary for one in found):
             raise NotUnderstood(f"{name.name} is also a temporary table of this session")
         if not found and not (name.name in code.common_tables and not name.schema):
@@ -176,6 +181,18 @@ class Triggers:
         if any(one.kind not in kinds for one in found):
             raise NotUnderstood(f"it reaches {name.name}, which is a view")
         return found
+
+    def _built_in(self, name: Name) -> list[Relation]:
+        """Those of the server's own: pg_catalog comes before everything else in a search_path that does not name it."""
+        known = [
+            one
+            for one in self._walk.catalog.relations.values()
+            if one.oid < FIRST_NORMAL_OID and one.name == name.name and name.schema in ("", one.schema)
+        ]
+        is_view = any(one.kind not in _JUST_LOOKED_AT for one in known)
+        if is_view or (not known and not name.schema and name.name.startswith("pg_")):
+            raise NotUnderstood(f"it reaches {name.name}, which is the server's own")
+        return known
 
     def _columns(self, relation: Relation, names: frozenset[str] | None) -> list[ColumnId]:
         return [ColumnId(relation.oid, one.attnum) for one in relation.columns if names is None or one.name in names]
@@ -214,6 +231,10 @@ class Triggers:
                 for oid, attnum in constraint.columns:
                     if oid in self._walk.catalog.relations:
                         self._use([ColumnId(oid, attnum)], _TRIGGER)
+
+
+def _is_never_called(name: str) -> bool:
+    return builtins.running().get(name) in _NOT_FROM_CODE or name in _NEVER
 
 
 def _is_local(name: Name, code: TriggerCode, tables: frozenset[str]) -> bool:
