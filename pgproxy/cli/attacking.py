@@ -18,8 +18,8 @@ from pgproxy.attack.templates import CATEGORIES
 from pgproxy.cli.options import clear_errors, config_option, log_to_stderr
 from pgproxy.config.scalars import parse_duration
 from pgproxy.policy.names import ColumnPattern, parse_column
+from pgproxy.service.event_loop import run
 from pgproxy.service.files import Configuration, load
-from pgproxy.service.running import run
 
 PROGRESS_SECONDS = 0.2
 

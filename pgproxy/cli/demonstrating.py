@@ -16,8 +16,9 @@ from pathlib import Path
 import click
 
 from pgproxy.cli.options import clear_errors, fail, log_to_stderr, unread_config_option
+from pgproxy.service.event_loop import run
 from pgproxy.service.files import load
-from pgproxy.service.running import Service, run
+from pgproxy.service.running import Service
 
 WELCOME = """
 A shop with 10,000 people runs behind the proxy. In another terminal:

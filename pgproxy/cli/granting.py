@@ -8,9 +8,9 @@ from pathlib import Path
 import click
 
 from pgproxy.cli.options import clear_errors, config_option
+from pgproxy.service.event_loop import run
 from pgproxy.service.files import load
 from pgproxy.service.granting import grant_scripts
-from pgproxy.service.running import run
 
 
 @click.command()

@@ -11,11 +11,8 @@ from typing import Any, NoReturn, TypeVar
 
 import click
 
-from pgproxy.config.problems import ProblemsFound
+from pgproxy.config.problems import OperatorError, ProblemsFound
 from pgproxy.errors import ProxyError
-from pgproxy.service.explaining import UnknownIdentity
-from pgproxy.service.running import CannotStart
-from pgproxy.storage.store import StoreUnavailable
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -65,7 +62,7 @@ def clear_errors() -> Iterator[None]:
         yield
     except ProblemsFound as found:
         fail(*(str(problem) for problem in found.problems))
-    except (CannotStart, StoreUnavailable, UnknownIdentity) as error:
+    except OperatorError as error:
         fail(f"error: {error}")
     except ProxyError as error:
         fail(f"error: {error.message}" + (f": {error.detail}" if error.detail else ""))

@@ -9,9 +9,9 @@ import click
 
 from pgproxy.cli.options import clear_errors, config_option
 from pgproxy.policy.rule_tests import Outcome
+from pgproxy.service.event_loop import run
 from pgproxy.service.files import load
 from pgproxy.service.rule_testing import run_tests
-from pgproxy.service.running import run
 
 
 @click.command()

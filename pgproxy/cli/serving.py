@@ -7,8 +7,8 @@ from pathlib import Path
 import click
 
 from pgproxy.cli.options import clear_errors, config_option, fail, log_to_stderr
+from pgproxy.service.event_loop import run
 from pgproxy.service.files import load
-from pgproxy.service.running import run
 from pgproxy.service.running import serve as run_proxy
 
 

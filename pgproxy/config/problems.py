@@ -50,6 +50,10 @@ class Problem:
         }
 
 
+class OperatorError(Exception):
+    """What an operator can mend, in one clear line."""
+
+
 class ProblemsFound(Exception):
     """A file that cannot be used. The problems are in order of their place."""
 

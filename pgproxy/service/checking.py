@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pgproxy.catalog.model import Catalog
-from pgproxy.config.problems import Position, Problem, ProblemList, ProblemsFound
+from pgproxy.config.problems import OperatorError, Position, Problem, ProblemList, ProblemsFound
 from pgproxy.config.settings import Credentials, Settings, Upstream
 from pgproxy.errors import UpstreamUnreachable
 from pgproxy.masking.check import mask_fits
@@ -18,8 +18,6 @@ from pgproxy.policy.pins import PinBook, check_pins
 from pgproxy.policy.rights_check import check_clean_login, check_login, check_types
 from pgproxy.policy.rules import Rules
 from pgproxy.service.files import Places, read_files
-from pgproxy.service.pinned import pins_of
-from pgproxy.storage.store import StoreUnavailable
 
 
 async def check(path: Path, *, offline: bool, environment: Mapping[str, str] | None = None) -> list[Problem]:
@@ -34,10 +32,12 @@ async def check(path: Path, *, offline: bool, environment: Mapping[str, str] | N
     books: dict[str, PinBook] = {}
     problems = ProblemList()
     problems.extend(files.problems)
+    from pgproxy.service.pinned import pins_of  # the files alone need none of what the store does
+
     for name in databases_of(settings.upstream):
         try:
             books[name] = await pins_of(settings, name)
-        except StoreUnavailable as error:
+        except OperatorError as error:
             books[name] = PinBook(name)
             problems.error(places.of("store"), str(error))
     databases, found = await read_databases(settings, files.rules, places, books.__getitem__)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from pgproxy.config.problems import nearest_or_all
+from pgproxy.config.problems import OperatorError, nearest_or_all
 from pgproxy.config.settings import Credentials, Settings, Upstream
 from pgproxy.login.identity import Identity
 from pgproxy.masking.keys import MaskingKeys
@@ -22,7 +22,7 @@ from pgproxy.statements.grammar import split
 from pgproxy.statements.model import Handling, RawStatement
 
 
-class UnknownIdentity(Exception):
+class UnknownIdentity(OperatorError):
     """Nobody whom the configuration lets in; the message says whom it does."""
 
 

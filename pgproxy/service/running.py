@@ -6,11 +6,10 @@ import asyncio
 import logging
 import signal
 import ssl
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from dataclasses import replace
-from typing import TypeVar
 
-from pgproxy.config.problems import ProblemsFound
+from pgproxy.config.problems import OperatorError, ProblemsFound
 from pgproxy.config.settings import Address, Http
 from pgproxy.net.proxy import Proxy
 from pgproxy.net.stored import StoredState
@@ -21,9 +20,6 @@ from pgproxy.web.health import HealthSite
 
 log = logging.getLogger("pgproxy")
 
-Result = TypeVar("Result")
-
-
 DEFAULT_HTTP = Http(Address("127.0.0.1", 6580))
 """Without an `http` section. Nobody asked for this very port: where it is taken, any free one will do."""
 
@@ -32,17 +28,8 @@ STORE_SECONDS = 3.0
 """/readyz has to know within 5 s."""
 
 
-class CannotStart(Exception):
-    """One clear line for the operator."""
-
-
-def run(work: Coroutine[object, object, Result]) -> Result:
-    """Run on uvloop where it is installed."""
-    try:
-        import uvloop
-    except ImportError:
-        return asyncio.run(work)
-    return uvloop.run(work)
+class CannotStart(OperatorError):
+    """A port, a certificate or a store that is not to be had."""
 
 
 async def serve(configuration: Configuration, announce: Callable[[str], None]) -> None:

@@ -16,6 +16,7 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.schema import CreateIndex, CreateTable
 
+from pgproxy.config.problems import OperatorError
 from pgproxy.storage.tables import METADATA
 
 CONNECT_SECONDS: Final = 10.0
@@ -27,7 +28,7 @@ _SQLITE: Final = "sqlite:///"
 _BATCH: Final = 500
 
 
-class StoreUnavailable(Exception):
+class StoreUnavailable(OperatorError):
     """The store cannot be reached, read or written; the message is one line, without a password or a stored value."""
 
 

@@ -3,16 +3,50 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
+import click
 import pytest
 from click.testing import CliRunner
 
+from pgproxy.cli import COMMANDS as TABLE
 from pgproxy.cli import main
 from pgproxy.config.scalars import parse_masking_key
 from tests.cli.command import MODULE, SCRIPT, pgproxy
 
-COMMANDS = sorted(main.commands)
+COMMANDS = sorted(TABLE)
+
+
+def test_the_list_of_commands_has_the_first_sentence_of_each() -> None:
+    context = click.Context(main)
+    for name, (_, summary) in TABLE.items():
+        command = main.get_command(context, name)
+        assert command is not None and command.get_short_help_str(limit=200) == summary
+
+
+@pytest.mark.parametrize(
+    ("arguments", "unneeded"),
+    [
+        (["--help"], {"aiohttp", "asyncpg", "sqlglot", "sqlalchemy", "pgproxy.attack", "pgproxy.net"}),
+        (["keygen"], {"aiohttp", "asyncpg", "sqlglot", "sqlalchemy", "pgproxy.attack", "pgproxy.net"}),
+        (
+            ["check", "--offline"],
+            {"aiohttp", "sqlalchemy", "sqlglot", "pgproxy.attack", "pgproxy.net.proxy"},
+        ),
+        (["serve", "--help"], {"pgproxy.attack", "pgproxy.demo", "faker", "psycopg"}),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_a_command_imports_what_it_needs(arguments: list[str], unneeded: set[str], tmp_path: Path) -> None:
+    script = "import atexit, sys; atexit.register(lambda: print(*sys.modules, file=sys.stderr)); " + (
+        "from pgproxy.cli import main; main(sys.argv[1:])"
+    )
+    ended = subprocess.run([sys.executable, "-c", script, *arguments], cwd=tmp_path, capture_output=True, text=True)
+    imported = set(ended.stderr.split())
+    assert "pgproxy.cli" in imported
+    assert not imported & unneeded
 
 
 @pytest.mark.parametrize("name", COMMANDS)
