@@ -35,8 +35,8 @@ def merge(catalog: Catalog, document: str) -> Catalog:
     """The catalog with the document's objects laid over it."""
     answer = json.loads(document)
     sources = {
-        oid: Source(text, header, tuple(relations or ()), *_mentioned(functions or ()), takes_any_type=takes_any)
-        for oid, text, header, relations, functions, takes_any in answer["sources"] or ()
+        oid: Source(text, header, tuple(relations or ()), *_mentioned(functions or ()), *of_arguments)
+        for oid, text, header, relations, functions, *of_arguments in answer["sources"] or ()
     }
     types = {row[0]: _type(row) for row in answer["types"] or ()}
     return replace(
@@ -122,7 +122,7 @@ def _type(row: list[Any]) -> Type:
 
 def _function(row: list[Any], source: Source | None) -> Function:
     oid, schema, name, kind, language, security_definer, calls, version, is_strict, result_types, *rest = row
-    settings, compiled, state_type = rest
+    settings, compiled, state_type, is_only_mentioned = rest
     if source is not None and version.endswith("t"):
         source = replace(source, holds_own_types=True)
     return Function(
@@ -140,6 +140,7 @@ def _function(row: list[Any], source: Source | None) -> Function:
         source=source,
         compiled=compiled or "",
         state_type=state_type or 0,
+        is_only_mentioned=is_only_mentioned,
     )
 
 

@@ -82,7 +82,7 @@ class TriggerBit(IntFlag):
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """The source of a function that no tree shows (in PL/pgSQL, or polymorphic in SQL), and what its words may mean."""
+    """The source of a function that is read by its names (`versions.IS_READ_BY_NAMES`), and what its words may mean."""
 
     text: str
     header: str = "() RETURNS trigger"
@@ -97,6 +97,8 @@ class Source:
     """It may have such values, also apart from columns of the relations."""
     takes_any_type: bool = False
     """It is polymorphic: each call says what types its values have."""
+    runs_for_arguments: bool = False
+    """A call runs something for its arguments: checks of domains, or defaults other than constants."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,11 +195,13 @@ class Function:
     settings: tuple[str, ...] = ()
     """What its SET clauses set, as "name=value"."""
     source: Source | None = None
-    """Of a function that no tree shows."""
+    """Of a function that is read by its names."""
     compiled: str = ""
     """In C: the library (probin); internal: the server's own function (prosrc)."""
     state_type: int = 0
     """Of an aggregate: the type of its state; it may be polymorphic."""
+    is_only_mentioned: bool = False
+    """Only the source of another function leads to it."""
 
     @property
     def is_builtin(self) -> bool:
@@ -210,8 +214,10 @@ class Function:
 
     @property
     def is_sql(self) -> bool:
-        """Its body is SQL that can be analysed, and no setting of its own changes what that means."""
-        return not self.is_builtin and self.language == "sql" and self.kind == "f" and self.has_harmless_settings
+        """Its body is SQL that the server analyses, and no setting of its own changes what that means."""
+        is_body = not self.is_builtin and self.language == "sql" and self.kind == "f" and self.has_harmless_settings
+        is_polymorphic = self.source is not None and self.source.takes_any_type
+        return is_body and not is_polymorphic and not self.is_only_mentioned
 
     @property
     def has_harmless_settings(self) -> bool:

@@ -183,8 +183,24 @@ calls(caller, oid) AS (
   JOIN pg_catalog.pg_proc AS b ON b.prosrc = p.prosrc AND b.prolang = p.prolang
   WHERE f.oid >= 16384 AND b.oid < 16384 AND p.prolang = 12 AND p.prokind <> 'a'
 ),
-functions(oid) AS (
+reached_functions(oid) AS (
   SELECT f.oid FROM named_functions AS f UNION SELECT c.oid FROM calls AS c
+),
+-- With functions of users' that their code runs, and that theirs runs, as far as that may be harmless.
+run_functions(oid, depth) AS (
+  SELECT f.oid, 0 FROM reached_functions AS f
+  UNION
+  SELECT o.oid, r.depth OPERATOR(pg_catalog.+) 1
+  FROM run_functions AS r
+  JOIN pg_catalog.pg_proc AS p ON p.oid = r.oid
+  CROSS JOIN LATERAL MENTIONED_FUNCTIONS AS m(oid, name)
+  JOIN pg_catalog.pg_proc AS o ON o.oid = m.oid
+  WHERE r.depth < 3 AND IS_READ_BY_NAMES AND o.prolang >= 14 AND o.prokind = 'f'
+    AND CASE WHEN m.name IS NULL THEN true WHEN m.name = '' THEN HOLDS_OWN_TYPES
+      ELSE pg_catalog.strpos(pg_catalog.lower(p.prosrc), pg_catalog.concat(m.name, '(')) > 0 END
+),
+functions(oid) AS (
+  SELECT DISTINCT r.oid FROM run_functions AS r
 )
 SELECT pg_catalog.json_build_object(
   'version', pg_catalog.current_setting('server_version_num'),
@@ -340,7 +356,8 @@ SELECT pg_catalog.json_build_object(
         ), pg_catalog.json_build_array(p.prorettype::pg_catalog.int8)) END,
       pg_catalog.to_json(p.proconfig),
       CASE WHEN l.lanname = 'c' THEN p.probin WHEN l.lanname = 'internal' THEN p.prosrc END,
-      (SELECT g.aggtranstype::pg_catalog.int8 FROM pg_catalog.pg_aggregate AS g WHERE g.aggfnoid = p.oid)
+      (SELECT g.aggtranstype::pg_catalog.int8 FROM pg_catalog.pg_aggregate AS g WHERE g.aggfnoid = p.oid),
+      NOT EXISTS (SELECT FROM reached_functions AS c WHERE c.oid = p.oid)
     ))
     FROM functions AS f
     JOIN pg_catalog.pg_proc AS p ON p.oid = f.oid
@@ -351,10 +368,11 @@ SELECT pg_catalog.json_build_object(
       p.oid::pg_catalog.int8, p.prosrc, pg_catalog.concat(
         '(', pg_catalog.pg_get_function_arguments(p.oid), ') RETURNS ', pg_catalog.pg_get_function_result(p.oid)),
       NAMED_IN_SOURCE,
-      TAKES_ANY_TYPE))
-    FROM (SELECT f.oid FROM functions AS f
-      UNION SELECT t.tgfoid FROM relations AS r JOIN pg_catalog.pg_trigger AS t ON t.tgrelid = r.oid
-      WHERE NOT t.tgisinternal) AS u(oid)
+      TAKES_ANY_TYPE,
+      -- What its arguments run before it: checks of domains, and defaults other than constants.
+      EXISTS (SELECT FROM pg_catalog.pg_type AS y WHERE y.oid = ANY (p.proargtypes) AND y.typtype = 'd')
+        OR COALESCE(p.proargdefaults::pg_catalog.text OPERATOR(pg_catalog.~) '[{](?!CONST )', false)))
+    FROM functions AS u
     JOIN pg_catalog.pg_proc AS p ON p.oid = u.oid
     JOIN pg_catalog.pg_language AS l ON l.oid = p.prolang
     WHERE (l.lanname = 'plpgsql' OR l.lanname = 'sql') AND p.prokind = 'f' AND IS_READ_BY_NAMES),

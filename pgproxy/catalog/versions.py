@@ -48,6 +48,7 @@ def qualified(text: str) -> str:
     the row type of a table, a domain or an array", ARGUMENT(n) for the n-th array of OIDs of the setting.
     """
     text = text.replace("MENTIONED_FUNCTIONS", MENTIONED_FUNCTIONS).replace("MENTIONED_RELATION", MENTIONED_RELATION)
+    text = text.replace("NEEDS_OWN_OPERAND", _NEEDS_OWN_OPERAND)
     text = text.replace("HOLDS_OWN_TYPES", HOLDS_OWN_TYPES).replace("OWN_TYPE", _OWN_TYPE)
     text = _MADE_OF_OTHERS.sub(
         r"EXISTS (SELECT FROM pg_catalog.pg_type AS y"
@@ -87,9 +88,11 @@ TAKES_ANY_TYPE: Final = """(p.proargtypes::pg_catalog.oid[] OPERATOR(pg_catalog.
 """Whether the function `p` is polymorphic: the types of its arguments are those of each call."""
 
 IS_READ_BY_NAMES: Final = """(p.prolang > 14
-  OR (p.prolang = 14 AND p.oid >= 16384 AND p.prosqlbody IS NULL AND TAKES_ANY_TYPE))"""
-"""Whether no tree says what the function `p` does: its language is not built in, or it is in SQL and polymorphic, whose
-bodies the server analyses for each call."""
+  OR (p.prolang = 14 AND p.oid >= 16384 AND p.prosqlbody IS NULL AND (TAKES_ANY_TYPE
+    OR EXISTS (SELECT FROM pg_catalog.pg_operator AS q WHERE q.oid >= 16384 AND q.oprcode = p.oid)
+    OR EXISTS (SELECT FROM pg_catalog.pg_cast AS k WHERE k.oid >= 16384 AND k.castfunc = p.oid))))"""
+"""Whether the function `p` is read by the names in its source: its language is not built in; or it is in SQL and
+polymorphic, so that the server analyses its body for each call, or behind an operator or a cast, which code runs by."""
 
 MENTIONED_RELATION: Final = """(m.oid >= 16384 AND IS_READ_BY_NAMES
   AND (m.relkind = 'r' OR m.relkind = 'p' OR m.relkind = 'v' OR m.relkind = 'm' OR m.relkind = 'f' OR m.relkind = 'c')
@@ -97,14 +100,27 @@ MENTIONED_RELATION: Final = """(m.oid >= 16384 AND IS_READ_BY_NAMES
 """Whether the source of the function `p`, in a language that is not built in, has the name of the row `m` of pg_class
 in it: all that code without SQL made at run time can reach, and more, but for names that are no words."""
 
+_NEEDS_OWN_OPERAND: Final = """(
+  EXISTS (
+    SELECT FROM pg_catalog.pg_operator AS q JOIN pg_catalog.pg_type AS y ON y.oid = q.oprleft
+    WHERE q.oid < 16384 AND q.oprname = o.oprname AND q.oprleft = q.oprright AND y.typtype = 'b'
+      AND q.oprleft = CASE WHEN o.oprleft < 16384 THEN o.oprleft WHEN o.oprright < 16384 THEN o.oprright ELSE 25 END)
+  AND NOT EXISTS (
+    SELECT FROM pg_catalog.pg_cast AS k
+    WHERE k.oid >= 16384 AND k.castcontext = 'i' AND k.casttarget >= 16384
+      AND (k.casttarget = o.oprleft OR k.casttarget = o.oprright)))"""
+"""Whether the operator `o` on a type of users' is only chosen for a value of that type: for two literals, or one beside
+its other operand, there is a built-in operator of its name, and nothing is cast to its type unasked.
+Source: the PostgreSQL manual, "Operator Type Resolution"."""
+
 MENTIONED_FUNCTIONS: Final = """(
   SELECT o.oid, o.proname FROM pg_catalog.pg_proc AS o WHERE o.oid >= 16384 AND MENTIONS(o.proname)
   -- Those that run without their name: of operators, also behind IN, LIKE, CASE and ORDER BY, of casts, of
   -- defaults, of domains.
   UNION ALL
   SELECT o.oprcode::pg_catalog.oid,
-    CASE WHEN (o.oprleft >= 16384 OR o.oprright >= 16384) AND pg_catalog.strpos(p.prosrc, o.oprname) = 0
-      AND NOT IS_MADE_OF_OTHERS(o.oprleft, o.oprright) THEN '' END
+    CASE WHEN (o.oprleft >= 16384 OR o.oprright >= 16384) AND NOT IS_MADE_OF_OTHERS(o.oprleft, o.oprright)
+      AND (pg_catalog.strpos(p.prosrc, o.oprname) = 0 OR NEEDS_OWN_OPERAND) THEN '' END
   FROM pg_catalog.pg_operator AS o
   WHERE o.oid >= 16384 AND (pg_catalog.strpos(p.prosrc, o.oprname) > 0
     OR o.oprname = ANY ('{=,<>,<,>,<=,>=,~~,!~~,~~*,!~~*,~}'::pg_catalog.name[]))

@@ -42,7 +42,7 @@ def unread(announcement: Announced, catalog: Catalog, functions: Iterable[int]) 
         functions: all of users' that are reached.
     """
     found = (catalog.functions[oid] for oid in sorted(functions) if oid not in announcement.tried)
-    readable = [function for function in found if function.is_sql and function.source is None]
+    readable = [function for function in found if function.is_sql]
     if readable and not _writes(announcement.tree()):
         by_themselves = {oid for relation in catalog.relations.values() for oid in relation.write_functions}
         readable = [one for one in readable if one.oid in announcement.needed.functions or one.oid not in by_themselves]

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from pgproxy.catalog.model import FIRST_NORMAL_OID, Function, Relation
+from pgproxy.catalog.model import FIRST_NORMAL_OID, Function, Relation, Source
 from pgproxy.errors import NotUnderstood
 from pgproxy.statements.lineage import builtins
 from pgproxy.statements.lineage.flow import NO_SOURCES, NOTHING, Sources, Value, derived, row_value
@@ -24,6 +24,11 @@ if TYPE_CHECKING:
     from pgproxy.statements.lineage.walk import Walk
 
 _READ_KINDS: Final = frozenset("rpmfv")
+
+
+def read_code(language: str, source: Source) -> TriggerCode:
+    """Raises NotUnderstood."""
+    return read_sql_code(source.text) if language == "sql" else read_function_code(source.text, source.header)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,8 +112,7 @@ class Routines:
             raise NotUnderstood("its code cannot be read")
         if not function.has_harmless_settings:
             raise NotUnderstood("it changes settings")
-        is_sql = function.language == "sql"
-        code = read_sql_code(source.text) if is_sql else read_function_code(source.text, source.header)
+        code = read_code(function.language, source)
         walk.looks_up_names = True
         walk.triggers.check_calls(code, source)
         for oid in function.result_types:

@@ -8,12 +8,12 @@ application's writes, and is not judged as the client's.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Final
 
 from pgproxy.catalog.model import FIRST_NORMAL_OID, FUNCTION_ROWS, Function, Relation, Source, Trigger, TriggerBit
 from pgproxy.errors import NotUnderstood
-from pgproxy.statements.lineage import builtins, extensions
+from pgproxy.statements.lineage import builtins
 from pgproxy.statements.lineage.failures import ERROR
 from pgproxy.statements.lineage.flow import NOTHING, Value, derived, union
 from pgproxy.statements.model import ColumnId, Effect, Use, UseKind
@@ -104,18 +104,26 @@ class Triggers:
         value = derived(*(self._value(column) for column in decisive))
         return dict.fromkeys(names, value)
 
-    def check_calls(self, code: TriggerCode, source: Source, relation: Relation | None = None) -> None:
-        """Every function that it may run is built in, and runs no text.
+    def check_calls(
+        self,
+        code: TriggerCode,
+        source: Source,
+        relation: Relation | None = None,
+        is_harmless: Callable[[Function], bool] | None = None,
+    ) -> None:
+        """Every function that it may run is built in, and runs no text; or it only makes a value of its arguments.
 
         Args:
             relation: whose trigger it is: names of its columns after a dot are no calls.
+            is_harmless: which functions of users' are the latter.
 
         Raises:
             NotUnderstood: with what it calls.
         """
+        is_harmless = is_harmless or self._walk.harmless.is_harmless
         own = {name for name, _ in source.functions}
-        unknown = {name for name, function in source.functions if not extensions.is_known(function)}
-        if not all(map(extensions.is_known, source.of_types)) and self._holds_own_types(source, relation):
+        unknown = {name for name, function in source.functions if not is_harmless(function)}
+        if not all(map(is_harmless, source.of_types)) and self._holds_own_types(source, relation):
             unknown.add("")
         columns = {one.name for one in relation.columns} if relation is not None else set()
         if "" in unknown:

@@ -16,6 +16,7 @@ from pgproxy.statements.lineage.expressions import Expressions
 from pgproxy.statements.lineage.failures import Failures
 from pgproxy.statements.lineage.flow import Value
 from pgproxy.statements.lineage.functions import Functions
+from pgproxy.statements.lineage.harmless import Harmless
 from pgproxy.statements.lineage.predicates import Predicates
 from pgproxy.statements.lineage.queries import Queries
 from pgproxy.statements.lineage.refusals import refuse
@@ -78,6 +79,7 @@ class Walk:
         self.triggers = Triggers(self)
         self.routines = Routines(self)
         self.executed_texts = ExecutedTexts(self)
+        self.harmless = Harmless(self)
 
     def location(self, node: Node) -> int:
         """Where a node's text begins in that of the client; -1: it stands in that of a view or a function."""
