@@ -4,8 +4,9 @@
 
 An analysed session in this process, over a socket to the embedded server. "proxy" is processor time in the session's
 own code, all in Python, rows included; "all" is time by the clock, from the client's message to the last answer;
-"direct" is that without a proxy. Medians. Cold: nothing is remembered of the statement, its tables or its text, in a
-session that has run others.
+"direct" is that without a proxy; "decision" of a repeated statement is what of "proxy" goes from the server's answers
+(tree, description, versions) to the verdict. Medians, the least behind them. Cold: nothing is remembered of the
+statement, its tables or its text, in a session that has run others.
 """
 
 from __future__ import annotations
@@ -20,7 +21,9 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
+from importlib.metadata import version
 from pathlib import Path
 
 import asyncpg
@@ -34,12 +37,15 @@ from pgproxy.login.identity import Identity
 from pgproxy.masking.keys import MaskingKeys
 from pgproxy.policy.loading import load_rules
 from pgproxy.policy.rules import Rules
+from pgproxy.service.event_loop import collect_seldom
 from pgproxy.session.actions import Action, SendClient, SendUpstream
 from pgproxy.session.analysed import AnalysedSession
+from pgproxy.session.analysis import Analysis
 from pgproxy.session.context import SessionContext
 from pgproxy.session.memory import AnalysisMemory
 from pgproxy.session.opening import ANALYSIS_SETTINGS
-from pgproxy.statements import facts, grammar_facts
+from pgproxy.session.state import Gate
+from pgproxy.statements import facts, grammar_facts, grammar_parser
 from pgproxy.wire import query
 
 TABLES = """
@@ -69,6 +75,39 @@ ORDER BY total DESC LIMIT 50"""
 Message = query.Parse | query.Bind | query.Describe | query.Execute | query.Sync
 
 
+class Recorder:
+    """Keeps what the last statement of a session was decided from, to decide it again and again."""
+
+    def __init__(self) -> None:
+        self._last: tuple[Analysis, Gate] | None = None
+        find_catalog = Analysis._find_catalog
+
+        def recorded(analysis: Analysis, gate: Gate) -> None:
+            self._last = analysis, gate
+            find_catalog(analysis, gate)
+
+        Analysis._find_catalog = recorded  # type: ignore[method-assign]
+
+    def decisions(self, repeat: int) -> list[float]:
+        """Seconds of the processor from the server's answers (tree, description, versions) to the verdict."""
+        assert self._last is not None
+        analysis, last = self._last
+        found: list[float] = []
+        for _ in range(repeat):
+            trees, answers = ([bytes(bytearray(one)) for one in sent] for sent in (last.trees, last.answers))
+            gate = replace(last, trees=trees, answers=answers, announcement=None, resume=lambda verdict: None)
+            analysis._state.gate = gate
+            started = time.thread_time()
+            analysis._described(gate)
+            analysis._find_catalog(gate)
+            found.append(time.thread_time() - started)
+            assert analysis._state.gate is None
+        return found
+
+
+RECORDER = Recorder()
+
+
 class Client:
     """A session of the proxy, fed by hand."""
 
@@ -93,9 +132,9 @@ class Client:
             self._run(partial(self._session.upstream_bytes, self._socket.recv(1 << 16)))
 
     def _run(self, event: Callable[[], Sequence[Action]]) -> None:
-        started = time.process_time()
+        started = time.thread_time()
         actions = event()
-        self.seconds += time.process_time() - started
+        self.seconds += time.thread_time() - started
         for action in actions:
             match action:
                 case SendUpstream(data):
@@ -116,6 +155,7 @@ class Client:
         return self._timed(query.Bind("", "s"), query.Execute(""), query.Sync())
 
     def _timed(self, *messages: Message) -> tuple[float, float]:
+        """Seconds: of the processor in the session's code, by the clock."""
         self.seconds, started = 0.0, time.perf_counter()
         self.ask(*messages)
         return self.seconds, time.perf_counter() - started
@@ -129,6 +169,7 @@ def forget() -> None:
     """What modules remember of texts."""
     facts._remembered.cache_clear()
     grammar_facts._remembered.cache_clear()
+    grammar_parser._parsed.cache_clear()
 
 
 def direct(dsn: str, sql: str, repeat: int) -> tuple[float, float]:
@@ -148,9 +189,13 @@ def seconds(work: Callable[[], object]) -> float:
 
 
 def report(name: str, runs: Sequence[tuple[float, float]], alone: float | None = None) -> None:
-    proxy, whole = (statistics.median(times) * 1e3 for times in zip(*runs, strict=True))
-    compared = "" if alone is None else f"   direct {alone * 1e3:7.3f} ms"
-    print(f"  {name:<28} proxy {proxy:7.3f} ms   all {whole:7.3f} ms{compared}", flush=True)
+    proxy, whole = (shown(times) for times in zip(*runs, strict=True))
+    compared = "" if alone is None else f"   direct {alone * 1e3:6.3f}"
+    print(f"  {name:<16} proxy {proxy}   all {whole}{compared}", flush=True)
+
+
+def shown(times: Sequence[float]) -> str:
+    return f"{statistics.median(times) * 1e3:7.3f} ({min(times) * 1e3:6.3f})"
 
 
 def measure(name: str, template: str, dsn: str, catalog: Catalog, rules: Rules, repeat: int) -> None:
@@ -173,6 +218,7 @@ def measure(name: str, template: str, dsn: str, catalog: Catalog, rules: Rules, 
     )
     same = template.format(1_000)
     report("the same again", [client.unprepared(same) for _ in range(repeat * 10)], unprepared)
+    print(f"  {'decision':<16} proxy {shown(RECORDER.decisions(repeat * 50))}")
     client.prepare(same)
     report("prepared", [client.prepared() for _ in range(repeat * 10)], prepared)
     client.close()
@@ -190,7 +236,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--repeat", type=int, default=20)
     repeat = parser.parse_args().repeat
-    print(f"python {platform.python_version()}")
+    collect_seldom()  # as `serve` does
+    versions = ", ".join(f"{name} {version(name)}" for name in ("sqlglot", "postgast", "protobuf"))
+    load = " ".join(f"{one:.1f}" for one in os.getloadavg())
+    print(f"python {platform.python_version()}, {versions}; {os.cpu_count()} processors, load {load}; ms")
     with tempfile.TemporaryDirectory(prefix="pgproxy-bench-", dir="/tmp", ignore_cleanup_errors=True) as temporary:
         folder = Path(temporary)
         folder.chmod(0o711)

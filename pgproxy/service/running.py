@@ -14,6 +14,7 @@ from pgproxy.config.settings import Address, Http
 from pgproxy.net.proxy import Proxy
 from pgproxy.net.stored import StoredState
 from pgproxy.service.checking import check_databases, read_databases
+from pgproxy.service.event_loop import collect_seldom
 from pgproxy.service.files import Configuration, Places, load_all_rules
 from pgproxy.storage.store import Store, StoreUnavailable, open_store
 from pgproxy.web.health import HealthSite
@@ -45,6 +46,7 @@ async def serve(configuration: Configuration, announce: Callable[[str], None]) -
         for problem in configuration.warnings:
             log.warning("%s", problem)
         await _warn_of_upstream(configuration, service.stored)
+        collect_seldom()
         announce(service.ready_line)
         await service.until_stopped()
 
