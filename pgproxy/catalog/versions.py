@@ -101,7 +101,9 @@ MENTIONED_RELATION: Final = """(m.oid >= 16384 AND IS_READ_BY_NAMES
 in it: all that code without SQL made at run time can reach, and more, but for names that are no words."""
 
 _NEEDS_OWN_OPERAND: Final = """(
-  EXISTS (
+  -- OPERATOR(schema.name) looks in one schema.
+  pg_catalog.strpos(pg_catalog.lower(p.prosrc), 'operator') = 0
+  AND EXISTS (
     SELECT FROM pg_catalog.pg_operator AS q JOIN pg_catalog.pg_type AS y ON y.oid = q.oprleft
     WHERE q.oid < 16384 AND q.oprname = o.oprname AND q.oprleft = q.oprright AND y.typtype = 'b'
       AND q.oprleft = CASE WHEN o.oprleft < 16384 THEN o.oprleft WHEN o.oprright < 16384 THEN o.oprright ELSE 25 END)

@@ -45,6 +45,11 @@ CREATE FUNCTION exported() RETURNS xml LANGUAGE plpgsql AS
   $$ BEGIN RETURN query_to_xml('SELECT name FROM users', true, false, ''); END $$;
 CREATE FUNCTION levels() RETURNS bool LANGUAGE plpgsql AS $$ BEGIN RETURN 'low'::level = 'high'; END $$;
 CREATE FUNCTION level_of(l level) RETURNS bool LANGUAGE plpgsql AS $$ BEGIN RETURN l = 'high'; END $$;
+CREATE FUNCTION int_level(int, level) RETURNS bool LANGUAGE plpgsql AS
+  $$ BEGIN RETURN EXISTS (SELECT FROM users WHERE name LIKE 'A%'); END $$;
+CREATE OPERATOR = (leftarg = int, rightarg = level, function = int_level);
+CREATE FUNCTION qualified(n int) RETURNS bool LANGUAGE plpgsql AS
+  $$ BEGIN RETURN n OPERATOR(public.=) 'high'; END $$;
 CREATE FUNCTION changing(int) RETURNS text LANGUAGE plpgsql AS $$ BEGIN RETURN 'nothing'; END $$;
 CREATE FUNCTION changed() RETURNS text LANGUAGE plpgsql AS $$ BEGIN RETURN changing(1); END $$;
 CREATE FUNCTION pairs(a point) RETURNS bool LANGUAGE plpgsql AS $$ BEGIN RETURN a ~~ 'x'; END $$;
@@ -89,6 +94,7 @@ def test_what_only_makes_values_is_exact(functions: Place, agent: psycopg.Connec
         "SELECT exported()",
         "SELECT levels()",
         "SELECT level_of('low')",
+        "SELECT qualified(1)",
         "SELECT quarter(salary) FROM users",
         "SELECT id FROM users WHERE quarter(salary) > 1",
     ],
