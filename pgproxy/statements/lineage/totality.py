@@ -1,8 +1,9 @@
 """Which built-in functions fail for no value, and what a failure of the others tells.
 
-Beyond what is said of a function here no value but these is thought of: infinity and NaN, the least integer of a type,
-and numbers, moments and texts near the limit of their type, which only a column that holds them already can give. What
-could move an ordinary value to such a limit (a large constant, a second column that a client fills) is told by `Size`.
+Beyond what is said of a function here no value but these is thought of: infinity and NaN, the thousand integers next to
+the limits of integer and bigint, and numbers, moments and texts near the limit of their type, which only a column that
+holds them already can give. What could move an ordinary value to such a limit (a large constant, a second column that a
+client fills) is told by `Size`.
 """
 
 from __future__ import annotations
@@ -65,6 +66,7 @@ _OF_ORDER: Final = frozenset("mode percentile_cont percentile_disc".split())
 _GROWING: Final = frozenset("array_agg json_agg jsonb_agg string_agg xmlagg".split())
 _OBJECTS: Final = frozenset(("json_object_agg", "jsonb_object_agg"))
 _ARITHMETIC: Final = re.compile(r"int(2|4|8|24|28|42|48|82|84)(pl|mi|mul)")
+_STEP: Final = re.compile(r"int(4|8|24|28|42|48|82|84)(pl|mi)")
 _UNBOUNDED_ARITHMETIC: Final = frozenset("float4mul float8mul numeric_add numeric_mul numeric_sub".split())
 _DIVISION: Final = re.compile(r"(int(2|4|8|24|28|42|48|82|84)|float[48]|numeric_)(div|mod)|div|mod")
 _OF_TEXT: Final = frozenset(
@@ -120,6 +122,7 @@ _NOW: Final = frozenset("clock_timestamp now statement_timestamp transaction_tim
 _MOST_PARTS, _MOST_TEXTS = 8, 64
 """With numbers of 30 digits, and shifts of 1,000 years, eight of them are short of each limit."""
 _LARGEST_DIGITS: Final = 30
+_LARGEST_STEP: Final = 1_000
 _MONTHS, _DAYS = 12_000, 366_000
 _MICROSECONDS_OF_DAY: Final = 86_400_000_000
 
@@ -264,7 +267,7 @@ class Totality:
         first, *others = nodes
         constants = [constant(node) for node in others]
         if _ARITHMETIC.fullmatch(name) or name in ("int2", "int4", "int8"):
-            return self._fits(name, list(nodes))
+            return self._fits(name, list(nodes)) or self._is_step(name, nodes, values)
         if name in _UNBOUNDED_ARITHMETIC:
             return self._are_below(nodes, values, _MOST_PARTS)
         if name in _TOGETHER:
@@ -420,6 +423,16 @@ class Totality:
             return False
         limits = INTEGERS[_result_type(name)]
         return limits[0] <= found[0] and found[1] <= limits[1]
+
+    def _is_step(self, name: str, nodes: Sequence[Any], values: Sequence[Value]) -> bool:
+        """A stored integer, and a small constant more or less: too large only for what is that near to the limit."""
+        if not _STEP.fullmatch(name) or len(nodes) != 2:
+            return False
+        for node, value, other in ((nodes[0], values[0], nodes[1]), (nodes[1], values[1], nodes[0])):
+            if value.is_plain and self._type(node) in (INT4, INT8):
+                step = whole(other)
+                return step is not None and abs(step) <= _LARGEST_STEP
+        return False
 
     def _fits_modifier(self, node: Any, modifier: int | None) -> bool:
         found = self._ranges.of(node)
