@@ -163,8 +163,9 @@ class Explainer:
             schema = (current or b"").decode()
         if target.is_temporary or schema.startswith("pg_temp"):
             return None
-        masked = Masked(subject_of(self._identity, self._rules), understanding.catalog, pins)
         facts, lineage = understanding.facts, understanding.lineage
+        masked = Masked(subject_of(self._identity, self._rules), understanding.catalog, pins)
+        masked = masked.seen_through(lineage.views)
         made = decide_making(target, schema, facts, lineage, self._identity, self._rules, masked)
         return None if made.action is Action.ALLOW else made
 

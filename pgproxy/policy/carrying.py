@@ -54,6 +54,10 @@ class Carrying:
         self._materialized = materialized
         self._known: dict[Source, tuple[Carried, ...]] = {}
 
+    def mask_of_view(self, column: ColumnId) -> ColumnMask | None:
+        """As `Masked.mask_of_view`. Of a relation that the catalog does not have it is not asked."""
+        return self._masked.mask_of_view(column) if column.relation in self._masked.catalog.relations else None
+
     def is_temporary(self, column: ColumnId) -> bool:
         """Of the session's own temporary relation. Raises NotUnderstood."""
         return self._masked.relation(column.relation).is_temporary

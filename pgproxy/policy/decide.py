@@ -67,7 +67,7 @@ def decide(
         NotUnderstood (42501): the catalog lacks what the lineage names, or a materialized view is not analysed.
     """
     subject = subject_of(identity, rules)
-    masked = Masked(subject, catalog, pins, temporary)
+    masked = Masked(subject, catalog, pins, temporary).seen_through(lineage.views)
     carrying = Carrying(masked, lineage.materialized)
     judged = [judge(output, carrying, rules.defaults, catalog) for output in lineage.outputs]
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
+from typing import Self
 
 from pgproxy.catalog.model import FIRST_NORMAL_OID, Catalog, Column, Relation
 from pgproxy.errors import NotUnderstood
@@ -17,7 +18,7 @@ from pgproxy.policy.names import parse_column
 from pgproxy.policy.rules import PREDICATES, MaskEntry, Predicates
 from pgproxy.policy.secrets import is_secret
 from pgproxy.policy.subject import Subject, is_transparent
-from pgproxy.statements.model import ColumnId
+from pgproxy.statements.model import ColumnId, Form, Source
 
 __all__ = ["ColumnMask", "Masked", "Pins", "Temporary", "column_named", "is_transparent"]
 
@@ -96,6 +97,42 @@ class Masked:
     pins: Pins = field(default_factory=dict)
     temporary: Temporary = field(default_factory=dict)
     _found: dict[tuple[int, str], ColumnMask | None] = field(default_factory=dict)
+    _by_views: dict[ColumnId, ColumnMask] = field(default_factory=dict)
+
+    def seen_through(self, views: Mapping[ColumnId, frozenset[Source]]) -> Self:
+        """Where a pattern masks a column of a view by its name, what the view makes it from is masked the same in this
+        statement, if nothing masks it already: the origin's own mask counts more.
+
+        Args:
+            views: what each column of the views that the statement reads is made from.
+
+        Raises:
+            NotUnderstood.
+        """
+        named: dict[ColumnId, list[MaskEntry]] = {}
+        for view_column, sources in views.items() if self.subject.masks else ():
+            mask = self.mask_of_view(view_column)
+            for source in sources if mask is not None else ():
+                if source.form is not Form.COUNT and mask is not None:
+                    for column in self._columns_of(source.column):
+                        named.setdefault(column, []).extend(mask.entries)
+        default = self.subject.rules.defaults.predicates
+        self._by_views = {
+            column: mask for column, entries in named.items() if (mask := combined(entries, default)) is not None
+        }
+        return self
+
+    def mask_of_view(self, column: ColumnId) -> ColumnMask | None:
+        """The mask that a column of a view has by its name. Raises NotUnderstood."""
+        relation = self.relation(column.relation)
+        stored = relation.column(column.attnum)
+        return self.mask_of(relation, stored.name) if relation.kind == "v" and stored is not None else None
+
+    def _columns_of(self, column: ColumnId) -> list[ColumnId]:
+        """Of a whole row all columns."""
+        if column.attnum:
+            return [column]
+        return [ColumnId(column.relation, one.attnum) for one in self.relation(column.relation).columns]
 
     def relation(self, oid: int) -> Relation:
         """Raises NotUnderstood."""
@@ -121,7 +158,15 @@ class Masked:
         return found
 
     def mask_of(self, relation: Relation, name: str) -> ColumnMask | None:
-        """The mask that rules give a column by its name or pin, through the whole inheritance tree."""
+        """The mask that rules give a column: by its name or pin, through the whole inheritance tree, or by a name that
+        a view in the statement has for it."""
+        found = self._mask_of(relation, name)
+        if found is None and self._by_views and not self.is_revealed(relation, name):
+            column = column_named(relation, name)
+            return None if column is None else self._by_views.get(ColumnId(relation.oid, column.attnum))
+        return found
+
+    def _mask_of(self, relation: Relation, name: str) -> ColumnMask | None:
         if not self.subject.masks:
             return None
         if is_secret(relation, name):

@@ -48,8 +48,12 @@ def judge(output: Output, carrying: Carrying, defaults: Defaults, catalog: Catal
     masked = masked_parts(carried, defaults)
     denials = tuple(_denials(output, masked, defaults))
     mask = _mask(output, masked, carried, defaults, catalog) if masked else None
-    column = OutputColumn(output.name, output.type_oid, lineage, mask, origins)
     reasons = () if mask is None else tuple(_mask_reason(one, mask) for one in masked)
+    named = carrying.mask_of_view(output.origin) if mask is None and output.origin is not None else None
+    if named is not None:
+        mask = named.mask
+        reasons = (Reason(named.rule, f"a column of a view is masked by its name: {mask_text(mask)}", named.where),)
+    column = OutputColumn(output.name, output.type_oid, lineage, mask, origins)
     return Judged(column, denials, tuple(dict.fromkeys(reasons)))
 
 

@@ -254,7 +254,7 @@ def masks_to_hand_on(
     understanding: Understanding, identity: Identity, rules: Rules, pins: Pins
 ) -> tuple[ColumnMask | None, ...]:
     """What each output hands on to a temporary column that stores it."""
-    masked = Masked(subject_of(identity, rules), understanding.catalog, pins, understanding.temporary)
+    masked = _masked(understanding, identity, rules, pins)
     return fed_masks(understanding.lineage, masked, rules)
 
 
@@ -272,7 +272,7 @@ def check_making(
 ) -> Decision:
     """Decide a permanent relation made of the statement's rows. Raises as `decision_for`."""
     facts, lineage = understanding.facts, understanding.lineage
-    masked = Masked(subject_of(identity, rules), understanding.catalog, pins, understanding.temporary)
+    masked = _masked(understanding, identity, rules, pins)
     return enforced(decide_making(target, schema, facts, lineage, identity, rules, masked))
 
 
@@ -291,8 +291,13 @@ def needs_constants(understanding: Understanding, identity: Identity, rules: Rul
     """
     if any(output.constants for output in understanding.lineage.outputs):
         return True
-    subject = subject_of(identity, rules)
-    return bool(subject.masks) and compares_masked(understanding.lineage, Masked(subject, understanding.catalog, pins))
+    masked = _masked(understanding, identity, rules, pins)
+    return bool(masked.subject.masks) and compares_masked(understanding.lineage, masked)
+
+
+def _masked(understanding: Understanding, identity: Identity, rules: Rules, pins: Pins) -> Masked:
+    masked = Masked(subject_of(identity, rules), understanding.catalog, pins, understanding.temporary)
+    return masked.seen_through(understanding.lineage.views)
 
 
 def enforced(decision: Decision) -> Decision:
@@ -322,7 +327,7 @@ def check_origins(
     Raises:
         NotUnderstood: before a row is passed on.
     """
-    masked = Masked(subject_of(identity, rules), understanding.catalog, pins, understanding.temporary)
+    masked = _masked(understanding, identity, rules, pins)
     for column, described in zip(decision.columns, row.fields, strict=True):
         if described.table_oid == 0 or (described.table_oid, described.attnum) in column.origins:
             continue
@@ -332,7 +337,7 @@ def check_origins(
             is_masked = masked.has_masked_columns(described.table_oid)
         else:
             is_masked = stored is not None and masked.mask_of(relation, stored.name) is not None
-        if is_masked:
+        if is_masked and not (relation.kind == "v" and column.mask is not None):  # by a name that only the view has
             raise NotUnderstood(
                 "not provably safe: the server names a masked column that the analysis did not find",
                 detail=f"rule builtin.tripwire: {relation.qualified_name}.{stored.name if stored else '*'}",

@@ -419,3 +419,5 @@ class Lineage:
     given: tuple[Given, ...] = ()
     materialized: Mapping[ColumnId, frozenset[Source]] = field(default_factory=dict, hash=False)
     """What each column of the materialized views it reads was made from; views it is made from in turn included."""
+    views: Mapping[ColumnId, frozenset[Source]] = field(default_factory=dict, hash=False)
+    """What each column of the users' views that it reads is made from. Servers before 16 do not say."""

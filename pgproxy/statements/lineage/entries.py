@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from pgproxy.catalog.model import FIRST_NORMAL_OID, FUNCTION_ROWS, Relation
@@ -153,9 +153,9 @@ class Entries:
                 self._note_partition(entry["relid"])
             return self._relation_entry(entry)
         if kind == SUBQUERY:
-            self.note_view(entry)
-            outputs = self._walk.queries.select(entry["subquery"], scope)
-            return Columns.of(dict(enumerate((output.value for output in outputs), 1)))
+            values = [output.value for output in self._walk.queries.select(entry["subquery"], scope)]
+            self.note_view(entry, values)
+            return Columns.of(dict(enumerate(values, 1)))
         if kind == JOIN:
             return self._expression_columns(scope, entry.nodes("joinaliasvars"))
         if kind == GROUP:
@@ -233,10 +233,18 @@ class Entries:
 
         return Columns(lambda attnum: columns().value(attnum), lambda: columns().value(0))
 
-    def note_view(self, entry: Node) -> None:
+    def note_view(self, entry: Node, values: Sequence[Value]) -> None:
+        """A subquery that may stand for a view.
+
+        Args:
+            values: of its columns.
+        """
         oid = entry.get("relid")
         if oid:
             self._walk.relations.add(oid)
+        if oid and oid >= FIRST_NORMAL_OID:
+            for at, value in enumerate(values, 1):
+                self._walk.views[ColumnId(oid, at)] = value.sources
 
     def _stored_columns(self, relation: Relation) -> Columns:
         """As stored. What generated columns and inheritance add to that is in the catalog, not in the tree."""

@@ -217,8 +217,9 @@ class Queries:
     def _set_columns(self, scope: Scope, node: Node) -> list[Value]:
         if node.tag == "RANGETBLREF":
             entry = scope.entries[node["rtindex"] - 1]
-            self._walk.entries.note_view(entry)
-            return [output.value for output in self.select(entry["subquery"], scope)]
+            values = [output.value for output in self.select(entry["subquery"], scope)]
+            self._walk.entries.note_view(entry, values)
+            return values
         left = self._set_columns(scope, node["larg"])
         right = self._set_columns(scope, node["rarg"])
         if len(left) != len(right):

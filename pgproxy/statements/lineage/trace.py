@@ -72,6 +72,7 @@ def trace(tree: Node, catalog: Catalog, bodies: Bodies = NO_BODIES, executed: Ex
         is_read_only=walk.is_read_only,
         sets_configuration=sets_configuration,
         materialized=walk.materialized,
+        views=walk.views,
         given=given_in(tree, walk.compared),
     )
 

@@ -66,6 +66,7 @@ class Walk:
         """Names of settings that set_config sets."""
         self.opaque: dict[str, None] = {}
         self.materialized: dict[ColumnId, frozenset[Source]] = {}
+        self.views: dict[ColumnId, frozenset[Source]] = {}
         self.is_read_only = True
         self.looks_up_names = False
         self.functions = Functions(self)
@@ -100,6 +101,7 @@ class Walk:
         inner.trigger_relations, inner.deleted = self.trigger_relations, self.deleted
         inner.effects, inner.denied_functions = self.effects, self.denied_functions
         inner.opaque, inner.materialized, inner.settings = self.opaque, self.materialized, self.settings
+        inner.views = self.views
         return inner
 
     def relation(self, oid: int) -> Relation:
