@@ -122,7 +122,7 @@ def _type(row: list[Any]) -> Type:
 
 def _function(row: list[Any], source: Source | None) -> Function:
     oid, schema, name, kind, language, security_definer, calls, version, is_strict, result_types, *rest = row
-    settings, compiled, state_type, is_only_mentioned = rest
+    settings, compiled, state_types, is_only_mentioned = rest
     if source is not None and version.endswith("t"):
         source = replace(source, holds_own_types=True)
     return Function(
@@ -139,7 +139,7 @@ def _function(row: list[Any], source: Source | None) -> Function:
         settings=tuple(settings or ()),
         source=source,
         compiled=compiled or "",
-        state_type=state_type or 0,
+        state_types=tuple(filter(None, state_types or ())),
         is_only_mentioned=is_only_mentioned,
     )
 

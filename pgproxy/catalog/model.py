@@ -198,8 +198,8 @@ class Function:
     """Of a function that is read by its names."""
     compiled: str = ""
     """In C: the library (probin); internal: the server's own function (prosrc)."""
-    state_type: int = 0
-    """Of an aggregate: the type of its state; it may be polymorphic."""
+    state_types: tuple[int, ...] = ()
+    """Of an aggregate: the types of its states, also of that in a moving window; they may be polymorphic."""
     is_only_mentioned: bool = False
     """Only the source of another function leads to it."""
 

@@ -356,7 +356,8 @@ SELECT pg_catalog.json_build_object(
         ), pg_catalog.json_build_array(p.prorettype::pg_catalog.int8)) END,
       pg_catalog.to_json(p.proconfig),
       CASE WHEN l.lanname = 'c' THEN p.probin WHEN l.lanname = 'internal' THEN p.prosrc END,
-      (SELECT g.aggtranstype::pg_catalog.int8 FROM pg_catalog.pg_aggregate AS g WHERE g.aggfnoid = p.oid),
+      (SELECT pg_catalog.json_build_array(g.aggtranstype::pg_catalog.int8, g.aggmtranstype::pg_catalog.int8)
+        FROM pg_catalog.pg_aggregate AS g WHERE g.aggfnoid = p.oid),
       NOT EXISTS (SELECT FROM reached_functions AS c WHERE c.oid = p.oid)
     ))
     FROM functions AS f

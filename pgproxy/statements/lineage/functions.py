@@ -225,10 +225,10 @@ class Functions:
             _deny("set_config", "for this setting")
 
     def _state_types(self, oid: int) -> list[int]:
-        """The type of an aggregate's state where its definition says it; else it is one of its arguments'."""
-        function = self._walk.catalog.functions.get(oid)
-        found = self._walk.catalog.types.get(function.state_type) if function is not None else None
-        return [found.oid] if found is not None and found.kind != "p" else []
+        """The types of an aggregate's states where its definition says them; else they are its arguments'."""
+        function, types = self._walk.catalog.functions.get(oid), self._walk.catalog.types
+        found = function.state_types if function is not None else ()
+        return [one for one in found if one not in types or types[one].kind != "p"]
 
     def _of_operator(self, oid: int) -> int:
         found = self._walk.catalog.operators.get(oid)
