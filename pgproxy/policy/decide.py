@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from typing import Final
 
 from pgproxy.catalog.model import Catalog
 from pgproxy.login.identity import Identity
@@ -145,9 +146,16 @@ def decide_utility(raw: RawStatement, facts: Facts, identity: Identity, rules: R
         holds,
         observed=list(_observed(subject, touched)),
         tables=tuple(sorted(set(facts.tables))),
-        redacts_errors=bool(subject.masks and facts.tables),
+        redacts_errors=bool(subject.masks and facts.tables) and raw.node not in _WITHOUT_ROWS,
         is_only_opaque=is_only_opaque,
     )
+
+
+_WITHOUT_ROWS: Final = frozenset(
+    "CreateStmt CreateSchemaStmt CreateSeqStmt ViewStmt CommentStmt DropStmt GrantStmt LockStmt".split()
+)
+"""Definitions and the like that look at no row: their errors, and what they leave for the end of the transaction, name
+objects and what the client wrote. One over stored columns is decided as the query in its stead."""
 
 
 def decide_elsewhere(facts: Facts, identity: Identity, rules: Rules, *, may_write: bool) -> Decision:

@@ -66,3 +66,36 @@ def test_error_about_an_unmasked_table_is_as_direct(place: Place) -> None:
             said.append((failed.value.diag.message_primary, failed.value.diag.message_detail))
     assert said[0] == said[1]
     assert said[0][1] == "Key (id)=(1) already exists."
+
+
+DEFINITIONS = (
+    "CREATE TEMP TABLE fresh (id int PRIMARY KEY)",
+    "CREATE TEMP TABLE alike (LIKE users)",
+    "CREATE TEMP VIEW seen AS SELECT id FROM teams",
+    "CREATE TEMP SEQUENCE numbers",
+    "LOCK TABLE teams",
+    "DROP TABLE IF EXISTS none",
+)
+
+
+@pytest.mark.parametrize("definition", DEFINITIONS)
+def test_definition_leaves_later_errors_of_the_transaction_as_direct(place: Place, definition: str) -> None:
+    said = []
+    for dsn in (place.masked, place.raw):
+        with psycopg.connect(dsn) as connection:
+            connection.execute(definition.encode())
+            with pytest.raises(psycopg.errors.UniqueViolation) as failed:
+                connection.execute("INSERT INTO teams VALUES (1, 'east')")
+            said.append((failed.value.diag.message_primary, failed.value.diag.message_detail))
+            connection.rollback()
+    assert said[0] == said[1]
+
+
+@pytest.mark.parametrize("definition", DEFINITIONS)
+def test_definition_does_not_end_what_is_withheld(place: Place, definition: str) -> None:
+    with psycopg.connect(place.masked) as connection:
+        connection.execute("UPDATE users SET team = team WHERE id = 1")
+        connection.execute(definition.encode())
+        with pytest.raises(psycopg.errors.UniqueViolation, match="withheld"):
+            connection.execute("INSERT INTO teams VALUES (1, 'east')")
+        connection.rollback()
