@@ -152,7 +152,8 @@ def _do(message: Any) -> Kind:
     try:
         read_block(code)
     except NotUnderstood as problem:
-        return _refused(C.DO, f"DO whose statements are not all read ({problem.message})", _DO_HINT)
+        why = problem.message.removeprefix("not provably safe: ")
+        return _refused(C.DO, f"DO whose statements are not all read ({why})", _DO_HINT)
     return replace(_refused(C.DO, "DO"), handling=Handling.CODE, code=code)
 
 
