@@ -6,7 +6,7 @@ An analysed session in this process, over a socket to the embedded server. "prox
 own code, all in Python, rows included; "all" is time by the clock, from the client's message to the last answer;
 "direct" is that without a proxy; "decision" of a repeated statement is what of "proxy" goes from the server's answers
 (tree, description, versions) to the verdict. Medians, the least behind them. Cold: nothing is remembered of the
-statement, its tables or its text, in a session that has run others.
+statement, its tables or its text, in a session that has run others; analysis: from Parse to ParseComplete.
 """
 
 from __future__ import annotations
@@ -148,8 +148,8 @@ class Client:
             query.Parse("", sql), query.Bind("", ""), query.Describe("P", ""), query.Execute(""), query.Sync()
         )
 
-    def prepare(self, sql: str) -> None:
-        self.ask(query.Parse("s", sql), query.Sync())
+    def prepare(self, sql: str) -> tuple[float, float]:
+        return self._timed(query.Parse("s", sql), query.Sync())
 
     def prepared(self) -> tuple[float, float]:
         return self._timed(query.Bind("", "s"), query.Execute(""), query.Sync())
@@ -201,18 +201,19 @@ def shown(times: Sequence[float]) -> str:
 def measure(name: str, template: str, dsn: str, catalog: Catalog, rules: Rules, repeat: int) -> None:
     print(f"{name}, {template.count(chr(10)) + 1} lines")
     numbers = itertools.count(1_000)
-    cold = []
+    analysed, executed = [], []
     for _ in range(repeat):
-        memory = AnalysisMemory()
-        client = Client(dsn, catalog, rules, memory)
-        for _ in range(2):
-            client.unprepared("SELECT 1 FROM other")
-        forget()
-        cold.append(client.unprepared(template.format(next(numbers))))
-        if len(cold) < repeat:
-            client.close()
+        for runs, run in ((analysed, Client.prepare), (executed, Client.unprepared)):
+            client = Client(dsn, catalog, rules, AnalysisMemory())
+            for _ in range(2):
+                client.unprepared("SELECT 1 FROM other")
+            forget()
+            runs.append(run(client, template.format(next(numbers))))
+            if len(executed) < repeat:
+                client.close()
     unprepared, prepared = direct(dsn, template.format(1_000), repeat * 10)
-    report("cold", cold)
+    report("cold, analysis", analysed)
+    report("cold, executed", executed)
     report(
         "other constants", [client.unprepared(template.format(next(numbers))) for _ in range(repeat * 10)], unprepared
     )

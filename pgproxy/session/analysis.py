@@ -188,7 +188,8 @@ class Analysis:
             snapshot = Snapshot.of(state.context.catalog(), read.catalog)
             # Else the server knows what this cannot see.
             if all(oid in snapshot.catalog.relations for oid in unknown.relations):
-                state.memory.keep(unknown, snapshot, is_common=read.is_common and snapshot.is_lasting)
+                is_common, size = read.is_common and snapshot.is_lasting, len(gate.answers[-1])
+                state.memory.keep(unknown, snapshot, size, is_common=is_common)
                 state.memory.shared.note(gate.raw.text, snapshot.objects)
             self._settle(gate, snapshot, sees_the_present=read.sees_the_present)
 

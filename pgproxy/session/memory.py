@@ -23,8 +23,13 @@ from pgproxy.statements.model import RawStatement, Reached
 from pgproxy.wire.results import RowDescription
 
 SHARED_SNAPSHOTS: Final = 1024
+SHARED_SNAPSHOT_BYTES: Final = 16 * 1024 * 1024
+"""Of the documents that they were read from; what is kept is up to three times as much."""
 OWN_SNAPSHOTS: Final = 32
+OWN_SNAPSHOT_BYTES: Final = 1024 * 1024
 VERDICTS: Final = 1024
+VERDICT_BYTES: Final = 48 * 1024 * 1024
+"""As `_size` reckons, twice: by text and by shape, which mostly have the same."""
 LARGEST_CHARACTERS: Final = 64 * 1024
 """Of the text of a statement whose verdict is remembered."""
 WAYS: Final = 8
@@ -57,8 +62,8 @@ class Verdicts:
     """Verdicts by statement, and by shape where no constant of the statement matters. Denials are not kept."""
 
     def __init__(self) -> None:
-        self._by_text: Recent[tuple[object, ...], tuple[Pins, Verdict]] = Recent(VERDICTS)
-        self._by_shape: Recent[tuple[object, ...], tuple[tuple[Pins, Verdict], ...]] = Recent(VERDICTS)
+        self._by_text: Recent[tuple[object, ...], tuple[Pins, Verdict]] = Recent(VERDICTS, VERDICT_BYTES)
+        self._by_shape: Recent[tuple[object, ...], tuple[tuple[Pins, Verdict], ...]] = Recent(VERDICTS, VERDICT_BYTES)
 
     def find(self, asked: Asked) -> Verdict | None:
         conditions, reading = asked.conditions, asked.announcement.reading
@@ -72,7 +77,7 @@ class Verdicts:
                 own = understanding.like(asked.raw, asked.announcement)
                 if own is not None:
                     found = replace(verdict, raw=asked.raw, understanding=own, tree=reading.shape.meaning)
-                    self._by_text.keep((asked.raw, reading.digest, conditions), (pins, found))
+                    self._by_text.keep((asked.raw, reading.digest, conditions), (pins, found), _size(asked))
                     return found
         return None
 
@@ -86,17 +91,23 @@ class Verdicts:
             return
         conditions, reading = asked.conditions, asked.announcement.reading
         kept = (asked.pins, verdict)
-        self._by_text.keep((asked.raw, reading.digest, conditions), kept)
+        self._by_text.keep((asked.raw, reading.digest, conditions), kept, _size(asked))
         if not needs_constants:
             known = self._by_shape.get((reading.shape.digest, conditions)) or ()
-            self._by_shape.keep((reading.shape.digest, conditions), (kept, *known[: WAYS - 1]))
+            ways = (kept, *known[: WAYS - 1])
+            self._by_shape.keep((reading.shape.digest, conditions), ways, _size(asked) * len(ways))
+
+
+def _size(asked: Asked) -> int:
+    """About how many bytes a verdict takes, with its lineage and plan: measured for trees of 3 to 100 KB."""
+    return 8 * 1024 + 3 * len(asked.announcement.text) + len(asked.raw.text)
 
 
 class AnalysisMemory:
     """Shared by all sessions of one database."""
 
     def __init__(self) -> None:
-        self.snapshots: Recent[Reached, Snapshot] = Recent(SHARED_SNAPSHOTS)
+        self.snapshots: Recent[Reached, Snapshot] = Recent(SHARED_SNAPSHOTS, SHARED_SNAPSHOT_BYTES)
         """What is reached → the catalog's rows for it."""
         self.readings = Readings()
         self.verdicts = Verdicts()
@@ -118,19 +129,20 @@ class SessionMemory:
 
     def __init__(self, shared: AnalysisMemory) -> None:
         self.shared = shared
-        self._own: Recent[Reached, Snapshot] = Recent(OWN_SNAPSHOTS)
+        self._own: Recent[Reached, Snapshot] = Recent(OWN_SNAPSHOTS, OWN_SNAPSHOT_BYTES)
 
     def snapshot(self, reached: Reached) -> Snapshot | None:
         return self._own.get(reached) or self.shared.snapshots.get(reached)
 
-    def keep(self, reached: Reached, snapshot: Snapshot, *, is_common: bool) -> None:
+    def keep(self, reached: Reached, snapshot: Snapshot, size: int, *, is_common: bool) -> None:
         """Remember what was read.
 
         Args:
+            size: of the document, in bytes.
             is_common: every new transaction sees the same.
         """
         if is_common:
             self._own.drop(reached)
-            self.shared.snapshots.keep(reached, snapshot)
+            self.shared.snapshots.keep(reached, snapshot, size)
         else:
-            self._own.keep(reached, snapshot)
+            self._own.keep(reached, snapshot, size)

@@ -39,6 +39,8 @@ _KINDS: dict[StatementClass, tuple[type[exp.Expression], ...]] = {
 }
 
 _MAX_NAME_BYTES = 63
+_FOLDED = {ord(letter): ord(letter) + 32 for letter in "ABCDEFGHIJKLMNOPQRSTUVWXYZ"}
+"""As the server folds a name that has no quotes: A to Z only."""
 _CONSTANTS = re.compile(r"'[^']*'|\b[0-9.]+\b")
 
 
@@ -225,8 +227,7 @@ def _column_parts(column: exp.Column) -> Iterator[str]:
 def _fold(identifier: exp.Expression) -> str:
     name = str(identifier.this)
     if not identifier.args.get("quoted"):
-        # The server folds A to Z only.
-        name = "".join(chr(ord(letter) + 32) if "A" <= letter <= "Z" else letter for letter in name)
+        name = name.translate(_FOLDED)
     encoded = name.encode()
     return name if len(encoded) <= _MAX_NAME_BYTES else encoded[:_MAX_NAME_BYTES].decode(errors="ignore")
 
