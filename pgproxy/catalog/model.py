@@ -100,6 +100,11 @@ class Source:
     runs_for_arguments: bool = False
     """A call runs something for its arguments: checks of domains, or defaults other than constants."""
 
+    @property
+    def is_trigger(self) -> bool:
+        """Nothing but a trigger can call it."""
+        return self.header.endswith(" RETURNS trigger")
+
 
 @dataclass(frozen=True, slots=True)
 class Relation:

@@ -30,7 +30,7 @@ from pgproxy.session.known_trees import Readings
 from pgproxy.session.notices import is_tree, tree_text
 from pgproxy.session.opening import ANALYSIS_SETTINGS
 from pgproxy.session.questions import about_creation_schema
-from pgproxy.session.reading import BODY_QUERY, unread, with_body
+from pgproxy.session.reading import BODY_QUERY, unread, with_body, with_called
 from pgproxy.session.reading_texts import statement_in, unread_texts, with_text
 from pgproxy.session.understanding import (
     Understanding,
@@ -182,7 +182,11 @@ class Explainer:
             *_, rows = await self._ask(_asked(CATALOG_STATEMENT, CATALOG_QUERY, arguments))
             read = merge(Catalog(), results.only_value(rows[0]).decode())
             catalog = self._catalog.under(read)
-            functions = unread(announcement, catalog, [oid for oid in read.functions if oid >= FIRST_NORMAL_OID])
+            own = [oid for oid in read.functions if oid >= FIRST_NORMAL_OID]
+            before, announcement = announcement, with_called(announcement, catalog, own)
+            if announcement is not before:
+                continue
+            functions = unread(announcement, catalog, own)
             texts = [] if functions else unread_texts(announcement, catalog, "")
             if not functions and not texts:
                 return understand(raw, announcement, types, row, catalog)

@@ -21,7 +21,7 @@ from pgproxy.session.pending import Pending, Request
 from pgproxy.session.phases import Phase
 from pgproxy.session.prepared import RESERVED_PREFIX, Verdict, Watched
 from pgproxy.session.questions import Versions, about_body, about_catalog, about_versions
-from pgproxy.session.reading import unread, with_body
+from pgproxy.session.reading import unread, with_body, with_called
 from pgproxy.session.reading_texts import UNREADABLE_TEXT, statement_in, unread_texts, with_text
 from pgproxy.session.refusing import refuse_parsed
 from pgproxy.session.state import Gate, OfTokens, SessionState
@@ -218,6 +218,10 @@ class Analysis:
         """Read the bodies of SQL functions, and look again for the catalog of all that is reached then; else decide."""
         state, announcement, catalog = self._state, gate.announcement, snapshot.catalog
         assert announcement is not None
+        gate.announcement = with_called(announcement, catalog, snapshot.objects.functions)
+        if gate.announcement is not announcement:
+            self._find_catalog(gate)
+            return
         functions = unread(announcement, catalog, snapshot.objects.functions)
         if not functions:
             self._read_texts(gate, catalog, snapshot)

@@ -14,6 +14,7 @@ from typing import Final
 from pgproxy.catalog.model import Catalog, Function
 from pgproxy.errors import NotUnderstood, TooManyBytes
 from pgproxy.session.understanding import Announced
+from pgproxy.statements.lineage import called_by, names_relations
 from pgproxy.statements.tree import Node, read_tree
 
 BODIES: Final = 64
@@ -47,6 +48,26 @@ def unread(announcement: Announced, catalog: Catalog, functions: Iterable[int]) 
         by_themselves = {oid for relation in catalog.relations.values() for oid in relation.write_functions}
         readable = [one for one in readable if one.oid in announcement.needed.functions or one.oid not in by_themselves]
     return tuple(readable[: max(0, BODIES - len(announcement.tried))])
+
+
+def with_called(announcement: Announced, catalog: Catalog, functions: Iterable[int]) -> Announced:
+    """The announcement with the functions that those in PL/pgSQL call; the same one if there are no more.
+
+    Args:
+        functions: all of users' that are reached.
+    """
+    pending = [oid for oid in functions if not catalog.functions[oid].is_only_mentioned]
+    seen, called = set(pending), set[int]()
+    while pending:
+        for other in called_by(catalog.functions[pending.pop()]) - seen:
+            seen.add(other)
+            found = catalog.functions.get(other)
+            if found is None or (found.is_only_mentioned and names_relations(found)):  # what it names is not here
+                called.add(other)
+            if found is not None:
+                pending.append(other)
+    more = sorted(called - announcement.called)[: max(0, BODIES - len(announcement.called))]
+    return replace(announcement, called=announcement.called.union(more)) if more else announcement
 
 
 def with_body(announcement: Announced, function: Function, trees: Sequence[bytes], server_version: int) -> Announced:

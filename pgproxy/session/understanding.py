@@ -59,6 +59,8 @@ class Announced:
     """Of the SQL functions that it reaches (`reading`)."""
     tried: frozenset[int] = frozenset()
     """Functions whose bodies were asked for."""
+    called: frozenset[int] = frozenset()
+    """Functions that the code of others names (`reading`)."""
     texts: Mapping[str, ReadText | None] = field(default_factory=dict)
     """What it executes by functions (`reading_texts`); None: no query."""
 
@@ -68,12 +70,12 @@ class Announced:
 
     @property
     def needed(self) -> Reached:
-        """What the tree, the bodies and the texts name."""
+        """What the tree, the bodies, the code and the texts name."""
         inside = [tree for body in self.bodies.values() for tree in body]
         inside += [text.tree for text in self.texts.values() if text is not None]
-        if not inside:
+        if not (inside or self.called):
             return self.reached
-        named = [self.reached, *map(reached, inside)]
+        named = [self.reached, Reached(functions=self.called), *map(reached, inside)]
         return Reached(*(frozenset().union(*(getattr(one, part) for one in named)) for part in Reached.__slots__))
 
     def unknown(self, catalog: Catalog) -> Reached:

@@ -8,10 +8,10 @@ names mean. What is not known here is not understood.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, NoReturn
 
 from google.protobuf.message import Message
 
@@ -115,6 +115,8 @@ class _Found:
     fields: set[str] = field(default_factory=set)
     tells: bool = False
     skips: bool = False
+    row_names: set[str] = field(default_factory=lambda: set(_ROW_NAMES))
+    """NEW, OLD and other names for them."""
     executed: list[str] = field(default_factory=list)
     """Expressions whose text is executed."""
     given: dict[int, list[str | None]] = field(default_factory=dict)
@@ -172,12 +174,14 @@ def _read(source: str, header: str) -> TriggerCode:
         for kind, variable in datum.items():
             if kind not in _PARTS:
                 _unknown(kind)
-            if number > _OLD and variable.get("refname") in _ROW_NAMES:
-                _unknown("a variable named NEW or OLD")
+            if number > _OLD and variable.get("refname") in found.row_names:
+                _unknown("a variable named as its row")
             if kind == "PLpgSQL_recfield" and variable.get("recparentno", _NEW) in (_NEW, _OLD):
                 named.add(variable["fieldname"])
             _parts(variable, datums, found)
     _parts(function["action"], datums, found)
+    if not found.row_names.isdisjoint(found.tables):
+        _unknown("a table named as its row")
     found.columns |= named - found.assigned
     return replace(_code(found), texts=_texts(source, header, datums, found) if found.executed else ())
 
@@ -228,23 +232,35 @@ def _type_name(variable: Mapping[str, Any]) -> str:
     return name
 
 
-def _unknown(what: str) -> None:
+def _unknown(what: str) -> NoReturn:
     raise NotUnderstood(f"code with {what}")
 
 
 def _words(source: str, found: _Found, *, is_trigger: bool) -> None:
     """What the parse does not show: aliases of NEW and OLD, and which row is returned."""
     words = [text.lower() for text, _, _ in tokens(source)]
+    if is_trigger:
+        for at, word in enumerate(words):
+            if word == "alias":
+                found.row_names.add(_other_name(words[at - 1 : at + 4] if at else [], found.row_names))
     for before, word, after in zip(["", *words], words, [*words[1:], ""], strict=False):
-        if word.startswith("u&") or (word == "alias" and is_trigger):
+        if word.startswith("u&"):
             _unknown(word)
         if before == "return" and after == ";":
             if word == "null":
                 found.skips = True
-            elif word not in _ROW_NAMES:
+            elif word not in found.row_names:
                 found.assigns_whole = found.skips = True
         elif before == "return":
             found.assigns_whole = found.skips = True
+
+
+def _other_name(words: Sequence[str], row_names: Collection[str]) -> str:
+    """The name in "name ALIAS FOR NEW;"."""
+    match words:
+        case [name, _, "for", row, ";"] if row in row_names and name.isidentifier():
+            return name
+    _unknown("alias")
 
 
 def _parts(item: Any, datums: list[Mapping[str, Any]], found: _Found) -> None:
@@ -429,7 +445,7 @@ class _Tree:
     def _column(self, item: Any, *, is_safe: bool) -> None:
         found = self._found
         parts = [part.string.sval if _name(part) == "String" else "*" for part in item.fields]
-        rows = [at for at, part in enumerate(parts) if part in _ROW_NAMES]
+        rows = [at for at, part in enumerate(parts) if part in found.row_names]
         if len(parts) > 1:
             found.fields.add(parts[-1])
         if not rows:

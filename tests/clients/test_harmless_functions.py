@@ -88,7 +88,7 @@ def test_what_only_makes_values_is_exact(functions: Place, agent: psycopg.Connec
     [
         "SELECT spied()",
         "SELECT spied_twice()",
-        "SELECT told()",
+        "SELECT tell(name::text) FROM users",
         "SELECT defaulted()",
         "SELECT domained()",
         "SELECT exported()",

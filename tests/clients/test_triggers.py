@@ -87,6 +87,8 @@ def test_a_trigger_that_reads_masked_columns_refuses_the_write(notes: Place) -> 
         "BEGIN FOR NEW.seen IN SELECT name FROM users LOOP EXIT; END LOOP; RETURN NEW; END",
         "DECLARE p users; BEGIN SELECT * INTO p FROM users WHERE id = 1; NEW.seen := p.name; RETURN NEW; END",
         "BEGIN WITH p AS (SELECT name FROM users WHERE id = 1) SELECT name INTO NEW.seen FROM p; RETURN NEW; END",
+        "DECLARE mine ALIAS FOR NEW; BEGIN SELECT name INTO mine.seen FROM users WHERE id = 1; RETURN mine; END",
+        "DECLARE a ALIAS FOR NEW; b ALIAS FOR a; BEGIN b.seen := (SELECT name FROM users WHERE id = 1); RETURN a; END",
     ],
 )
 def test_every_way_into_new_is_seen(notes: Place, body: str) -> None:
@@ -114,7 +116,11 @@ def test_every_way_into_new_is_seen(notes: Place, body: str) -> None:
         "BEGIN IF (SELECT name FROM users WHERE id = 1) < NEW.body THEN RAISE EXCEPTION 'no'; END IF; RETURN NEW; END",
         "BEGIN IF (SELECT name FROM users WHERE id = 1) < NEW.body THEN RETURN NULL; END IF; RETURN NEW; END",
         "BEGIN IF (SELECT name FROM users WHERE id = 1) < NEW.body THEN RAISE NOTICE 'no'; END IF; RETURN NEW; END",
-        "DECLARE mine ALIAS FOR NEW; BEGIN mine.seen := 'x'; RETURN NEW; END",
+        "DECLARE mine ALIAS FOR NEW; BEGIN IF (SELECT name FROM users WHERE id = 1) < mine.body THEN RETURN NULL;"
+        " END IF; RETURN mine; END",
+        "DECLARE mine ALIAS FOR NEW; BEGIN mine.seen := (SELECT mine.name FROM users mine LIMIT 1); RETURN mine; END",
+        "DECLARE p ALIAS FOR NEW; BEGIN DECLARE p users; BEGIN SELECT * INTO p FROM users LIMIT 1;"
+        " NEW.seen := p.name; RETURN NEW; END; END",
         "BEGIN CREATE TEMP TABLE IF NOT EXISTS x (i int); RETURN NEW; END",
         "BEGIN NEW.seen := (SELECT rolpassword FROM pg_authid LIMIT 1); RETURN NEW; END",
         "BEGIN NEW.seen := (SELECT query FROM pg_stat_activity LIMIT 1); RETURN NEW; END",

@@ -24,6 +24,30 @@ if TYPE_CHECKING:
     from pgproxy.statements.lineage.walk import Walk
 
 _READ_KINDS: Final = frozenset("rpmfv")
+_LANGUAGE: Final = "plpgsql"
+
+
+def called_by(function: Function) -> frozenset[int]:
+    """The functions in PL/pgSQL that a function of that language may call by their names."""
+    source = function.source
+    named = {} if source is None else {one.oid: name for name, one in source.functions if one.language == _LANGUAGE}
+    if source is None or function.language != _LANGUAGE or not named:
+        return frozenset()
+    try:
+        code = read_function_code(source.text, source.header)
+    except NotUnderstood:
+        return frozenset()
+    words = {call.name for call in code.calls} | code.fields
+    return frozenset(oid for oid, name in named.items() if name in words)
+
+
+def names_relations(function: Function) -> bool:
+    """Whether the code of a function that `called_by` gave reads or writes tables; or cannot be read."""
+    try:
+        code = None if function.source is None else read_function_code(function.source.text, function.source.header)
+    except NotUnderstood:
+        return True
+    return code is None or bool(code.read or code.written)
 
 
 def read_code(language: str, source: Source) -> TriggerCode:
@@ -37,6 +61,8 @@ class Reach:
 
     sources: Sources
     """Every column of all that it may read, write or set off."""
+    effects: frozenset[str]
+    """The built-in functions that it calls and that do more than give a result."""
     is_silent: bool
     """It does nothing but make a value of its arguments."""
     executes: bool = False
@@ -64,7 +90,7 @@ class Routines:
         """
         reach = self._known.get(function.oid)
         if reach is None:
-            reach = self._known[function.oid] = self._read(function)
+            reach = self._known[function.oid] = self.reach([function])
         takes_any_type = function.source is not None and function.source.takes_any_type
         if not is_call and (not reach.is_silent or (takes_any_type and not is_part)):
             raise NotUnderstood("it runs by itself")
@@ -102,11 +128,41 @@ class Routines:
             found = self._walk.triggers.find(name, code, function, kinds=_READ_KINDS)
             if not found or any(one.oid >= FIRST_NORMAL_OID for one in found):
                 raise NotUnderstood(f"it reaches {name.name}, a name that may change its meaning while it runs")
-        reach = self._read(function)
+        reach, called = self._read(function, by_trigger=False)
+        if called:
+            raise NotUnderstood(f"it calls {called[0].name}")
         if reach.sources:
             self._walk.effects.append(Effect(function.name, reach.sources))
 
-    def _read(self, function: Function) -> Reach:
+    def reach(self, functions: Iterable[Function], *, by_trigger: bool = False) -> Reach:
+        """What these functions, and those that they call, can do.
+
+        Args:
+            by_trigger: a trigger calls them: what they write is not the client's doing.
+
+        Raises:
+            NotUnderstood.
+        """
+        given = list(functions)
+        pending, found, called = list(given), dict[int, Reach](), set[int]()
+        while pending:
+            one = pending.pop()
+            if one.oid not in found:
+                found[one.oid], others = self._read(one, by_trigger=by_trigger)
+                called |= {other.oid for other in others}
+                pending.extend(others)
+        if any(one.executes and (by_trigger or oid in called) for oid, one in found.items()):
+            raise NotUnderstood("it executes SQL inside another function")
+        parts = found.values()
+        return Reach(
+            frozenset().union(*(one.sources for one in parts)),
+            frozenset().union(*(one.effects for one in parts)),
+            is_silent=all(one.is_silent for one in parts),
+            executes=any(one.executes for one in parts),
+        )
+
+    def _read(self, function: Function, *, by_trigger: bool) -> tuple[Reach, list[Function]]:
+        """What one can do by itself, and the functions that it calls."""
         walk, source = self._walk, function.source
         if source is None:
             raise NotUnderstood("its code cannot be read")
@@ -114,7 +170,7 @@ class Routines:
             raise NotUnderstood("it changes settings")
         code = read_code(function.language, source)
         walk.looks_up_names = True
-        walk.triggers.check_calls(code, source)
+        called = walk.triggers.check_calls(code, source)
         for oid in function.result_types:
             if oid >= FIRST_NORMAL_OID:
                 self._check_type(oid)
@@ -122,7 +178,7 @@ class Routines:
             for column in walk.relation(oid).columns:
                 self._check_type(column.type_oid)
         read = [one for name in code.read for one in walk.triggers.find(name, code, function, kinds=_READ_KINDS)]
-        written = self._written(code, function)
+        written = self._written(code, function, by_trigger=by_trigger)
         for one in (*read, *written):
             if one.has_policies:
                 raise NotUnderstood(f"{one.name} has row-level security")
@@ -131,17 +187,17 @@ class Routines:
         if written:
             reached += [walk.relation(oid) for oid in sorted(walk.trigger_relations)]
         sources = derived(*(self._whole(one) for one in reached)).sources if reached else NO_SOURCES
-        has_effect = any(builtins.has_effect(call.name) for call in code.calls)
-        if written or has_effect:
+        effects = frozenset(call.name for call in code.calls if builtins.has_effect(call.name))
+        if written or effects:
             walk.is_read_only = False
-        is_silent = not (reached or has_effect or code.tells or code.texts)
-        return Reach(sources, is_silent=is_silent, executes=bool(code.texts))
+        is_silent = not (reached or effects or code.tells or code.texts)
+        return Reach(sources, effects, is_silent=is_silent, executes=bool(code.texts)), called
 
-    def _written(self, code: TriggerCode, function: Function) -> list[Relation]:
+    def _written(self, code: TriggerCode, function: Function, *, by_trigger: bool) -> list[Relation]:
         """What it writes and what that changes in turn, whose errors it may catch. Their code is looked at."""
         walk = self._walk
         targets = [one for name in code.written for one in walk.triggers.find(name, code, function, is_written=True)]
-        walk.written |= {one.oid for one in targets}
+        (walk.trigger_relations if by_trigger else walk.written).update(one.oid for one in targets)
         walk.deleted |= {
             one.oid for name in code.emptied for one in walk.triggers.find(name, code, function, is_written=True)
         }

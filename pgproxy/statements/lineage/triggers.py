@@ -9,6 +9,7 @@ application's writes, and is not judged as the client's.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from pgproxy.catalog.model import FIRST_NORMAL_OID, FUNCTION_ROWS, Function, Relation, Source, Trigger, TriggerBit
@@ -66,7 +67,9 @@ class Triggers:
         if trigger.is_deferrable and (code.read or code.written):
             raise NotUnderstood("they may run as late as at COMMIT, when names in their code may mean something else")
         walk.looks_up_names = True
-        self.check_calls(code, source, relation)
+        called = walk.routines.reach(self.check_calls(code, source, relation), by_trigger=True)
+        if called.sources or not called.is_silent:  # it may tell all that it is given
+            code = replace(code, columns=None, risks=None, tells=True)
         for oid in trigger.functions:
             walk.functions.check(oid)
         for one in relation.columns:
@@ -84,6 +87,7 @@ class Triggers:
         whole = self._columns(relation, None)
         row = whole if reads_whole else self._columns(relation, code.columns)
         others = [column for found in read for column in self._columns(found, code.names)]
+        others += sorted({source.column for source in called.sources})
         condition = [one for one in whole if 0 in trigger.columns or one.attnum in trigger.columns]
         decisive = [*row, *others, *condition]
 
@@ -93,7 +97,7 @@ class Triggers:
             self._use(decisive, _TRIGGER)
         risky = whole if reads_whole else self._columns(relation, code.risks)
         self._use([*risky, *others], ERROR)
-        self._note_effects(code, decisive)
+        self._note_effects(called.effects.union(call.name for call in code.calls), decisive)
         self._note_writes(code, written, function)
         walk.trigger_relations |= {found.oid for found in (*read, *written)}
         if not is_before_row:
@@ -110,8 +114,9 @@ class Triggers:
         source: Source,
         relation: Relation | None = None,
         is_harmless: Callable[[Function], bool] | None = None,
-    ) -> None:
-        """Every function that it may run is built in, and runs no text; or it only makes a value of its arguments.
+    ) -> list[Function]:
+        """Every function that it may run is built in, and runs no text; or it only makes a value of its arguments, or
+        is one of those that are returned.
 
         Args:
             relation: whose trigger it is: names of its columns after a dot are no calls.
@@ -128,17 +133,35 @@ class Triggers:
         columns = {one.name for one in relation.columns} if relation is not None else set()
         if "" in unknown:
             raise NotUnderstood("operators, casts, domains or defaults in it run functions that are not built in")
-        if code.fields & unknown - columns:
-            raise NotUnderstood("it calls functions that are not built in")
         for name in sorted(code.fields - columns):  # (x).f calls f(x)
             if _is_never_called(name):
                 raise NotUnderstood(f"it calls {name}")
+        called = code.fields & unknown - columns
         for schema, name in code.calls:
             is_own = name in own and schema != "pg_catalog"
             is_built_in = schema in ("", "pg_catalog") and name in builtins.running()
-            is_known = name not in unknown if is_own else is_built_in
-            if not is_known or _is_never_called(name):
+            if _is_never_called(name):
                 raise NotUnderstood(f"it calls {name}")
+            if is_own and name in unknown:
+                called |= {name}
+            elif not is_own and not is_built_in:
+                raise NotUnderstood(f"it calls {name}")
+        return [self._code(name, one) for name, one in source.functions if name in called and not is_harmless(one)]
+
+    def _code(self, name: str, named: Function) -> Function:
+        """A function that is called by this name, with its source."""
+        function = self._walk.catalog.functions.get(named.oid)
+        source = None if function is None else function.source
+        if (
+            function is None
+            or source is None
+            or named.language != "plpgsql"
+            or source.takes_any_type
+            or source.runs_for_arguments
+            or source.is_trigger
+        ):
+            raise NotUnderstood(f"it calls {name}")
+        return function
 
     def _holds_own_types(self, source: Source, relation: Relation | None) -> bool:
         named = [self._walk.relation(oid) for oid in source.relations]
@@ -214,9 +237,9 @@ class Triggers:
             use = Use(source.column, UseKind.RANGE, context, json_path=source.json_path, expression=expression)
             self._walk.uses.add(use)
 
-    def _note_effects(self, code: TriggerCode, columns: Iterable[ColumnId]) -> None:
+    def _note_effects(self, names: Iterable[str], columns: Iterable[ColumnId]) -> None:
         sources = derived(*map(self._value, columns)).sources
-        for name in sorted({call.name for call in code.calls if builtins.has_effect(call.name)}):
+        for name in sorted({name for name in names if builtins.has_effect(name)}):
             if sources:
                 self._walk.effects.append(Effect(f"pg_catalog.{name}", sources))
 
