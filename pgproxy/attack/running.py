@@ -18,6 +18,7 @@ from pgproxy.masking.keys import MaskingKeys
 from pgproxy.net.proxy import Proxy
 from pgproxy.net.reading import read_catalog, reading_texts
 from pgproxy.net.stored import StoredState
+from pgproxy.policy.masked_columns import masked_columns
 from pgproxy.policy.names import ColumnPattern
 from pgproxy.policy.pins import PinBook
 from pgproxy.service.explaining import UnknownIdentity, identity_named
@@ -93,6 +94,32 @@ def attackers(settings: Settings) -> list[str]:
     return [name for name, entry in settings.identities.items() if entry.auth == "scram" and name != "*"]
 
 
+async def concerned(
+    configuration: Configuration, names: Sequence[str], also: Sequence[ColumnPattern] = ()
+) -> list[str]:
+    """Those of the identities from whom something must stay hidden.
+
+    Raises:
+        UnknownIdentity, UpstreamUnreachable, StoreUnavailable.
+    """
+    settings, rules = configuration.settings, configuration.rules
+    known = attackers(settings)
+    for name in names:
+        if name not in known:
+            there_are = ", ".join(known) or "none"
+            raise UnknownIdentity(
+                f'"{name}" is no identity with a password in {settings.path} (there are: {there_are})'
+            )
+    if also:
+        return list(names)
+    identities = [identity_named(settings, name)[0] for name in names]
+    catalog = await read_catalog(settings.upstream, settings.upstream.database)
+    pins = (await pins_of(settings)).under(rules)
+    return [
+        name for name, identity in zip(names, identities, strict=True) if masked_columns(rules, catalog, pins, identity)
+    ]
+
+
 async def attack(
     configuration: Configuration,
     identity_name: str,
@@ -105,6 +132,7 @@ async def attack(
 ) -> Report:
     """
     Args:
+        identity_name: of the file, with a password (`attackers`).
         also: columns that must stay hidden though no rule masks them for this identity.
         categories: of the corpus, which.
         writes: try what would write too, in transactions that are rolled back; else they are read only.
@@ -112,14 +140,9 @@ async def attack(
         progress: is called after each attempt.
 
     Raises:
-        UnknownIdentity: not one of the file with a password. UpstreamUnreachable, StoreUnavailable.
+        UpstreamUnreachable, StoreUnavailable.
     """
     settings, rules = configuration.settings, configuration.rules
-    if identity_name not in attackers(settings):
-        known = ", ".join(attackers(settings)) or "none"
-        raise UnknownIdentity(
-            f'"{identity_name}" is no identity with a password in {settings.path} (there are: {known})'
-        )
     upstream = settings.upstream
     identity, role = identity_named(settings, identity_name)
     catalog = await read_catalog(upstream, upstream.database)
@@ -129,7 +152,7 @@ async def attack(
     report = Report(identity_name, targets)
     if not targets.found:
         return report
-    attempts = list(_attempts([one for one in corpus() if one.category in categories], targets.found))
+    attempts = list(_attempts([one for one in corpus() if one.category in categories], targets.found, writes=writes))
     report.possible = len(attempts)
     session = {} if writes else READ_ONLY
     run = await _Run.begin(configuration, settings.identities[identity_name], role, pins, session)
@@ -146,7 +169,9 @@ async def attack(
     return report
 
 
-def _attempts(templates: Sequence[Template], targets: Sequence[Target]) -> Iterator[tuple[Template, Target, Way]]:
+def _attempts(
+    templates: Sequence[Template], targets: Sequence[Target], *, writes: bool
+) -> Iterator[tuple[Template, Target, Way]]:
     """Each template on each column, so that all templates were tried once before one is tried twice."""
     done: set[tuple[tuple[str, ...], Way]] = set()
     for turn in range(len(targets)):
@@ -154,7 +179,7 @@ def _attempts(templates: Sequence[Template], targets: Sequence[Target]) -> Itera
             target = targets[(turn + number) % len(targets)]
             if target.allows(template.category):
                 continue
-            ways = template.ways
+            ways = tuple(way for way in template.ways if way != "alone" or not writes)  # it is not rolled back
             for way in ways if len(targets) <= FEW else (ways[(turn + number) % len(ways)],):
                 asked = (_filled(template, target), way)
                 if asked not in done:

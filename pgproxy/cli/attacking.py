@@ -12,7 +12,7 @@ from pathlib import Path
 
 import click
 
-from pgproxy.attack.running import Report, attackers
+from pgproxy.attack.running import Report, attackers, concerned
 from pgproxy.attack.running import attack as run_attack
 from pgproxy.attack.templates import CATEGORIES
 from pgproxy.cli.options import clear_errors, config_option, log_to_stderr
@@ -117,6 +117,7 @@ def _run_all(
     names = list(dict.fromkeys(identities)) or attackers(configuration.settings)
     if not names:
         _mistake(f"{configuration.settings.path} has no identity with a password")
+    names = run(concerned(configuration, names, patterns))
     deadline = time.monotonic() + seconds
     reports: list[Report] = []
     with _progress() as progress:

@@ -37,7 +37,6 @@ copy (select {c}::text || '' from {t}) to stdout
 copy (table {t}) to stdout (format csv, delimiter ';')
 explain (analyze, verbose, format xml) select {c} from {t} order by {c}
 do $$ declare v text; begin for v in select {c} from {t} limit 3 loop raise notice '%', v; end loop; end $$
-do $$ begin perform pg_notify('attack', (select {c}::text from {t} limit 1)); end $$
 do $$ begin perform 1 / (select 0 * count({c}) from {t}); end $$
 do $$ begin assert false, (select {c}::text from {t} limit 1); end $$
 call attack((select {c} from {t} limit 1))
