@@ -138,8 +138,12 @@ def decide_utility(raw: RawStatement, facts: Facts, identity: Identity, rules: R
     denials = list(_matching(subject.denials, touched, "denied by rule"))
     holds = list(_matching(subject.approvals, touched, "held by rule"))
     is_code = raw.statement_class in (StatementClass.DO, StatementClass.CALL)
-    is_only_opaque = bool(subject.masks) and raw.handling is Handling.REFUSE and is_code and not (denials or holds)
-    if subject.masks and raw.handling is Handling.REFUSE:
+    is_refused = bool(subject.masks) and raw.handling is Handling.REFUSE
+    is_only_opaque = is_refused and is_code and not (denials or holds)
+    if is_refused and is_code and rules.defaults.opaque == "hold":
+        construct = raw.statement_class.upper()
+        holds.append(Reason("defaults.opaque", f"{construct} runs code that cannot be analysed"))
+    elif is_refused:
         denials.append(Reason(f"builtin.{raw.statement_class}", raw.refusal, hint=raw.hint))
     return _decision(
         denials,

@@ -80,7 +80,7 @@ class AnalysedSession:
     @property
     def is_busy(self) -> bool:
         """A statement of the client is under way upstream."""
-        return self._state.is_busy or self.phase is Phase.ELSEWHERE
+        return self._state.is_busy or self.phase is Phase.ELSEWHERE or self._elsewhere.runs
 
     @property
     def runs_elsewhere(self) -> bool:

@@ -20,6 +20,7 @@ from psycopg.errors import InsufficientPrivilege, QueryCanceled
 from pgproxy.cli import main
 from pgproxy.wire.query import Bind, Close, Describe, Execute, Parse, Query, Sync
 from tests.clients.wire_client import connected
+from tests.net.raw_client import eventually
 from tests.proxies import ProxyProcess
 from tests.servers import Database
 
@@ -76,6 +77,11 @@ class Place:
             "SELECT pid FROM pg_stat_activity WHERE usename = %s AND datname = current_database()", [CLEAN]
         )
         return [row[0] for row in found]
+
+    @property
+    def is_running_there(self) -> bool:
+        sql = "SELECT 1 FROM pg_stat_activity WHERE usename = %s AND datname = current_database() AND state = 'active'"
+        return bool(self.database.sql(sql, [CLEAN]))
 
 
 @contextmanager
@@ -427,3 +433,57 @@ def test_who_has_a_login_of_their_own_gets_no_other(place: Place) -> None:
     with place.agent(OWN_LOGIN) as connection, pytest.raises(InsufficientPrivilege, match="DO whose statements"):
         connection.execute("DO 'BEGIN COMMIT; END'")
     assert place.clean_processes == []
+
+
+def test_what_the_rules_hold_is_held_and_runs_nowhere(database: Database, tmp_path: Path) -> None:
+    held = ("DO 'BEGIN END'", "CALL greet()", "SELECT city_of(id) FROM people", "SELECT dynamic(city) FROM people")
+    with started(database, tmp_path, f"{RULES}defaults: {{opaque: hold}}\n") as place, place.agent() as connection:
+        for statement in held:
+            with pytest.raises(InsufficientPrivilege, match="approval required: ") as raised:
+                connection.execute(statement)
+            assert raised.value.diag.message_detail == "rule defaults.opaque"
+            assert raised.value.diag.message_hint
+        assert place.clean_processes == []
+        assert connection.execute("SELECT ssn FROM people WHERE id = 1").fetchone() == ("[redacted]",)
+
+
+def test_errors_and_timeouts_there_leave_the_session_as_it_was(place: Place) -> None:
+    with place.agent() as connection:
+        connection.execute("PREPARE mine AS SELECT city FROM people WHERE id = 1")
+        with pytest.raises(psycopg.errors.RaiseException, match="as it is"):
+            connection.execute("DO $$BEGIN RAISE 'as it is'; END$$")
+        connection.execute("SET statement_timeout = '200ms'")
+        with pytest.raises(QueryCanceled, match="statement timeout"):
+            connection.execute("DO $$BEGIN PERFORM pg_sleep(60); END$$")
+        connection.execute("RESET statement_timeout")
+        with pytest.raises(psycopg.errors.DivisionByZero), connection.transaction():
+            connection.execute("SELECT 1 / (id - 1) FROM notes")
+        assert connection.execute("EXECUTE mine").fetchone() == ("Ulm",)
+        assert connection.execute("SELECT city_of(2)").fetchone() == ("Brno",)
+
+
+def test_copy_and_listen_stay_with_the_session(place: Place) -> None:
+    with place.agent() as connection:
+        connection.execute("LISTEN told")
+        connection.execute("DO 'BEGIN END'")
+        with connection.cursor().copy("COPY people TO STDOUT") as copy:
+            assert list(copy.rows()) == [("1", "Ulm", "[redacted]"), ("2", "Brno", "[redacted]")]
+        with (
+            pytest.raises(InsufficientPrivilege),
+            connection.cursor().copy("COPY (SELECT city_of(1)) TO STDOUT") as copy,
+        ):
+            list(copy.rows())
+        connection.execute("SELECT pg_notify('told', 'by itself')")
+        connection.execute("DO $$BEGIN PERFORM pg_notify('told', 'from there'); END$$")
+        heard = [(one.channel, one.payload) for one in connection.notifies(timeout=20, stop_after=2)]
+        assert heard == [("told", "by itself"), ("told", "[redacted]")]
+
+
+@pytest.mark.parametrize("says_goodbye", [True, False])
+def test_a_client_that_leaves_takes_its_statement_along(place: Place, says_goodbye: bool) -> None:
+    with connected(place.dsn()) as client:
+        client.send([Query("DO $$BEGIN PERFORM pg_sleep(600); END$$")])
+        eventually(lambda: place.is_running_there)
+        if not says_goodbye:
+            client.drop()
+    eventually(lambda: not place.is_running_there)

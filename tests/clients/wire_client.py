@@ -42,6 +42,10 @@ class WireClient:
             said.append(described(self._message()))
         return said
 
+    def drop(self) -> None:
+        """The connection ends without a word."""
+        self._socket.shutdown(socket.SHUT_RDWR)
+
     def close(self) -> None:
         self._socket.close()
         self._libpq.finish()

@@ -79,3 +79,24 @@ def test_what_the_grammar_refuses_is_refused_where_anything_is_masked(
     assert [(reason.rule, reason.text) for reason in decision.reasons] == (
         [("builtin.do", "DO runs code")] if action is Action.DENY else []
     )
+
+
+@pytest.mark.parametrize("class_", ["do", "call"])
+@pytest.mark.parametrize(
+    ("opaque", "identity", "action", "rule"),
+    [
+        ("deny", AGENT, Action.DENY, "builtin.{}"),
+        ("hold", AGENT, Action.HOLD, "defaults.opaque"),
+        ("hold", DBA, Action.ALLOW, ""),
+    ],
+)
+def test_code_is_held_where_what_is_opaque_is(
+    class_: str, opaque: str, identity: Identity, action: Action, rule: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "rules.yaml"
+    path.write_text(f"{RULES.partition('deny:')[0]}defaults: {{opaque: {opaque}}}\n")
+    name = StatementClass(class_)
+    raw = RawStatement("", 0, name, Handling.REFUSE, "Stmt", refusal="no")
+    decision = decide_utility(raw, Facts(name), identity, load_rules(path))
+    assert decision.action is action
+    assert [reason.rule for reason in decision.reasons] == ([rule.format(class_)] if rule else [])
