@@ -21,8 +21,9 @@ _PURE: Final = frozenset(
 _BUT_FOR: Final = frozenset((("isn", "isn_weak"), ("pg_trgm", "set_limit")))
 """They change how the session compares."""
 _ONLY: Final = frozenset((("tablefunc", "normal_rand"),))
-_OTHER_NAMES: Final = frozenset(("booltext", "network_show", "rtrim1"))
-"""Server functions that citext takes, whose names in C are not those in SQL."""
+_OTHER_NAMES: Final = frozenset(("booltext", "multirange_constructor1", "network_show", "rtrim1"))
+"""Server functions whose names in C are not those in SQL: what citext takes, and the cast to a multirange that comes
+with each type of ranges."""
 
 
 def is_known(function: Function) -> bool:

@@ -318,7 +318,8 @@ class Totality:
         if name == "convert_to":
             return (constants[0] or "").upper() in ("UTF8", "UTF-8")
         if name == "array_to_string":
-            return all(text is not None and len(text) <= _LONGEST_FILLER for text in constants) and values[0].is_plain
+            is_stored = values[0].is_plain or self._are_below(nodes[:1], values[:1], _MOST_PARTS)
+            return is_stored and all(text is not None and len(text) <= _LONGEST_FILLER for text in constants)
         if name == "to_char" and types <= NUMBERS:
             return _NUMBER_FORMAT.fullmatch(constants[0] or "") is not None
         if name in ("to_json", "to_jsonb") or name in _BUILDERS:
