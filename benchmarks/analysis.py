@@ -6,7 +6,8 @@ An analysed session in this process, over a socket to the embedded server. "prox
 own code, all in Python, rows included; "all" is time by the clock, from the client's message to the last answer;
 "direct" is that without a proxy; "decision" of a repeated statement is what of "proxy" goes from the server's answers
 (tree, description, versions) to the verdict. Medians, the least behind them. Cold: nothing is remembered of the
-statement, its tables or its text, in a session that has run others; analysis: from Parse to ParseComplete.
+statement, its tables or its text, in a session that has run others; analysis: from Parse to ParseComplete; "alone":
+again and again without the server, its messages and the catalog's rows, which keeps the processor's caches warm.
 """
 
 from __future__ import annotations
@@ -39,13 +40,16 @@ from pgproxy.policy.loading import load_rules
 from pgproxy.policy.rules import Rules
 from pgproxy.service.event_loop import collect_seldom
 from pgproxy.session.actions import Action, SendClient, SendUpstream
+from pgproxy.session.admission import admit
 from pgproxy.session.analysed import AnalysedSession
 from pgproxy.session.analysis import Analysis
 from pgproxy.session.context import SessionContext
-from pgproxy.session.memory import AnalysisMemory
+from pgproxy.session.known_trees import Readings
+from pgproxy.session.memory import AnalysisMemory, Verdicts
 from pgproxy.session.opening import ANALYSIS_SETTINGS
 from pgproxy.session.state import Gate
-from pgproxy.statements import facts, grammar_facts, grammar_parser
+from pgproxy.statements import facts, grammar, grammar_facts, grammar_parser
+from pgproxy.statements.grammar import split
 from pgproxy.wire import query
 
 TABLES = """
@@ -102,6 +106,27 @@ class Recorder:
             analysis._find_catalog(gate)
             found.append(time.thread_time() - started)
             assert analysis._state.gate is None
+        return found
+
+    def analyses(self, sql: str, repeat: int) -> list[float]:
+        """Seconds of the processor from the text and the server's answers to the verdict, nothing of it remembered but
+        the catalog's rows."""
+        assert self._last is not None
+        analysis, last = self._last
+        state = analysis._state
+        found: list[float] = []
+        for _ in range(repeat):
+            forget()
+            state.memory.shared.verdicts, state.memory.shared.readings = Verdicts(), Readings()
+            started = time.thread_time()
+            (raw,) = split(sql)
+            admit(raw, state.context)
+            gate = replace(last, raw=raw, announcement=None, resume=lambda verdict: None)
+            state.gate = gate
+            analysis._described(gate)
+            analysis._find_catalog(gate)
+            found.append(time.thread_time() - started)
+            assert state.gate is None
         return found
 
 
@@ -170,6 +195,7 @@ def forget() -> None:
     facts._remembered.cache_clear()
     grammar_facts._remembered.cache_clear()
     grammar_parser._parsed.cache_clear()
+    grammar._remembered.cache_clear()
 
 
 def direct(dsn: str, sql: str, repeat: int) -> tuple[float, float]:
@@ -220,6 +246,7 @@ def measure(name: str, template: str, dsn: str, catalog: Catalog, rules: Rules, 
     same = template.format(1_000)
     report("the same again", [client.unprepared(same) for _ in range(repeat * 10)], unprepared)
     print(f"  {'decision':<16} proxy {shown(RECORDER.decisions(repeat * 50))}")
+    print(f"  {'analysis alone':<16} proxy {shown(RECORDER.analyses(same, repeat * 10))}")
     client.prepare(same)
     report("prepared", [client.prepared() for _ in range(repeat * 10)], prepared)
     client.close()
