@@ -60,7 +60,7 @@ class Admitted:
     @property
     def is_plain(self) -> bool:
         """May be forwarded as it stands in the client's text: the text alone has decided."""
-        asks = self.raw.handling in DECIDED_WHEN_RUN or bool(self.raw.moved_names)
+        asks = self.raw.handling in DECIDED_WHEN_RUN or self.raw.sets_code_off
         return not asks and not self.is_analysed and self.sql == self.raw.text
 
     def verdict(self, rules_version: str) -> Verdict:

@@ -22,7 +22,6 @@ from pgproxy.session.admission import has_masks
 from pgproxy.session.analysis import Analysis
 from pgproxy.session.binding import RENAMED, Binding, Then
 from pgproxy.session.blocks import Blocks
-from pgproxy.session.moving import check_moved_names
 from pgproxy.session.pending import Pending, Request
 from pgproxy.session.phases import Phase
 from pgproxy.session.prepared import RESERVED_PREFIX, Portal, Prepared, Verdict
@@ -40,6 +39,7 @@ from pgproxy.session.tokens import (
     with_real_parameters,
 )
 from pgproxy.session.understanding import check_making, masks_to_hand_on, without_parameters
+from pgproxy.session.unseen_code import check_unseen_code
 from pgproxy.statements.grammar import split
 from pgproxy.statements.literals import Spliced
 from pgproxy.statements.model import ColumnId, Handling, RawStatement
@@ -76,14 +76,17 @@ class Inside:
             return
         if raw is None or portal.is_started:
             then(portal)
-            return
+        elif raw.sets_code_off and has_masks(self._state.context):
+            check_unseen_code(self._state, raw, lambda: self._make_executable(portal, raw, then))
+        else:
+            self._make_executable(portal, raw, then)
+
+    def _make_executable(self, portal: Portal, raw: RawStatement, then: Then) -> None:
         match raw.handling:
             case Handling.FETCH:
                 self._find_cursor(portal, raw, then)
             case Handling.EXECUTE:
                 self._resolve(raw, portal.bind, lambda prepared: self._executes(portal, raw, prepared, then))
-            case Handling.WRAP if raw.moved_names:
-                check_moved_names(self._state, raw, lambda: self._wrap(portal, raw, then))
             case Handling.WRAP:
                 self._wrap(portal, raw, then)
             case Handling.REFRESH:
@@ -95,8 +98,6 @@ class Inside:
             case Handling.PREPARE:
                 portal.is_held_back = True
                 then(portal)
-            case _ if raw.moved_names:
-                check_moved_names(self._state, raw, lambda: then(portal))
             case _:
                 then(portal)
 

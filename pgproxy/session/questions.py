@@ -17,7 +17,7 @@ from pgproxy.session.large_objects import BINARY_FORMATS, Call
 from pgproxy.session.pending import Request
 from pgproxy.session.prepared import RESERVED_PREFIX
 from pgproxy.session.reading import BODY_QUERY
-from pgproxy.statements.model import Reached, Target
+from pgproxy.statements.model import RawStatement, Reached, Target
 from pgproxy.wire import query, results
 
 ARGUMENTS = RESERVED_PREFIX + "arguments"
@@ -67,6 +67,41 @@ ORDER BY 1 LIMIT 1
 """)
 """$1 names of relations. A function, not built in and not in C, that has one of them, or that of a view over them, in
 its source, or is bound to one."""
+
+_SET_OFF = qualified("""
+WITH RECURSIVE truncated(oid) AS (
+  SELECT pg_catalog.to_regclass(u.name)::pg_catalog.oid FROM pg_catalog.unnest($1::pg_catalog.text[]) AS u(name)
+  UNION
+  SELECT r.oid
+  FROM truncated AS t
+  CROSS JOIN LATERAL (
+    SELECT i.inhrelid FROM pg_catalog.pg_inherits AS i WHERE i.inhparent = t.oid
+    UNION ALL
+    SELECT k.conrelid FROM pg_catalog.pg_constraint AS k
+    WHERE k.confrelid = t.oid AND k.contype = 'f'::pg_catalog."char") AS r(oid)
+)
+SELECT pg_catalog.format('%I.%I', n.nspname, p.proname)
+FROM (
+  SELECT e.evtfoid FROM pg_catalog.pg_event_trigger AS e
+  WHERE $2::pg_catalog.bool AND e.evtenabled <> 'D'::pg_catalog."char"
+  UNION
+  SELECT g.tgfoid FROM truncated AS t JOIN pg_catalog.pg_trigger AS g ON g.tgrelid = t.oid
+  WHERE NOT g.tgisinternal AND g.tgenabled <> 'D'::pg_catalog."char" AND g.tgtype OPERATOR(pg_catalog.&) 32 <> 0
+) AS run(oid)
+JOIN pg_catalog.pg_proc AS p ON p.oid = run.oid
+JOIN pg_catalog.pg_namespace AS n ON n.oid = p.pronamespace
+WHERE p.oid >= 16384 AND p.prolang >= 14 AND (
+  EXISTS (SELECT FROM pg_catalog.pg_class AS m
+    WHERE MENTIONED_RELATION AND (m.relpersistence = 't'::pg_catalog."char" OR EXISTS (
+      SELECT FROM pg_catalog.pg_class AS x WHERE x.relname = m.relname AND x.oid <> m.oid
+        AND (x.relpersistence <> 't'::pg_catalog."char" OR x.relnamespace = pg_catalog.pg_my_temp_schema()))))
+  OR EXISTS (SELECT FROM pg_catalog.unnest($3::pg_catalog.name[]) AS u(name) WHERE MENTIONS(u.name))
+  OR EXISTS (SELECT FROM pg_catalog.pg_proc AS o
+    WHERE o.oid >= 16384 AND o.oid <> p.oid AND o.prolang >= 14 AND MENTIONS(o.proname)))
+ORDER BY 1 LIMIT 1
+""")
+"""$1 tables that are truncated, $2 whether event triggers may fire, $3 names that are given. A function that runs then,
+not built in and not in C, with a name in its source that may stand for one relation or another, or of a function."""
 
 _LARGE_OBJECT = """
 SELECT m.xmin
@@ -228,10 +263,21 @@ def about_materialized_view(target: Target) -> list[Question]:
     return _asked(_MATERIALIZED_VIEW, (name.encode(),))
 
 
+def about_set_off(raw: RawStatement) -> list[Question]:
+    """A function with names in its source that this definition or TRUNCATE runs, one row; none: there is no such."""
+    fires = b"t" if raw.fires_event_triggers else b"f"
+    return _asked(_SET_OFF, (_texts(raw.truncates), fires, _texts(raw.given_names)))
+
+
 def about_moved_names(names: Sequence[str]) -> list[Question]:
     """A function whose code may find other rows once these names stand for others, one row; none: there is no such."""
-    quoted = ",".join('"' + name.replace("\\", "\\\\").replace('"', '\\"') + '"' for name in names)
-    return _asked(_MOVED_NAMES, (b"{%s}" % quoted.encode(),))
+    return _asked(_MOVED_NAMES, (_texts(names),))
+
+
+def _texts(texts: Sequence[str]) -> bytes:
+    """A text[] as text."""
+    quoted = ('"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"' for text in texts)
+    return b"{%s}" % ",".join(quoted).encode()
 
 
 def about_large_object(oid: bytes, prepared: Container[str]) -> list[Question]:

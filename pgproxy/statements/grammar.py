@@ -76,6 +76,8 @@ def _split(sql: str, max_bytes: int) -> tuple[RawStatement, ...]:
             code=kind.code,
             widens=kind.widens,
             moved_names=kind.moved_names,
+            given_names=kind.given_names,
+            truncates=kind.truncates,
         )
         if kind.question:
             statement = replace(statement, inner=_asked(kind))

@@ -53,6 +53,8 @@ class Kind:
     code: str = ""
     widens: bool = False
     moved_names: tuple[str, ...] = ()
+    given_names: tuple[str, ...] = ()
+    truncates: tuple[str, ...] = ()
 
 
 def kind_of(statement: Any) -> Kind:
@@ -73,6 +75,7 @@ def kind_of(statement: Any) -> Kind:
         node=node,
         widens=grammar_reach.widens(node, message),
         moved_names=grammar_reach.moved_names(node, message),
+        given_names=grammar_reach.given_names(node, message),
     )
 
 
@@ -241,6 +244,8 @@ def _grant(message: Any) -> Kind:
 
 
 def _drop(message: Any) -> Kind:
+    if message.concurrent:
+        return _refused(C.DDL, "DROP INDEX CONCURRENTLY", "DROP INDEX would pass.")
     passes = {
         pb.OBJECT_TABLE,
         pb.OBJECT_INDEX,
@@ -297,7 +302,7 @@ KINDS: dict[str, Kind | Callable[[Any], Kind]] = {
     "MergeStmt": _analysed(C.MERGE),
     "CopyStmt": _copy,
     "CreateTableAsStmt": _create_table_as,
-    "TruncateStmt": _passed(C.TRUNCATE),
+    "TruncateStmt": lambda message: Kind(C.TRUNCATE, Handling.PASS, truncates=grammar_reach.truncated(message)),
     # statements inside statements
     "ExplainStmt": Kind(C.EXPLAIN, Handling.WRAP),
     "DeclareCursorStmt": _declare,

@@ -72,5 +72,37 @@ def moved_names(node: str, message: Any) -> tuple[str, ...]:
             return ()
 
 
+def given_names(node: str, message: Any) -> tuple[str, ...]:
+    """Names of relations that are there afterwards, temporary ones included.
+
+    Args:
+        node: name of a statement's top node.
+        message: that node.
+    """
+    match node:
+        case "ViewStmt":
+            return (message.view.relname,)
+        case "CreateStmt":
+            return (message.relation.relname,)
+        case "CreateTableAsStmt":
+            return (message.into.rel.relname,)
+        case "SelectStmt":
+            while message.HasField("larg"):
+                message = message.larg
+            return (message.into_clause.rel.relname,) if message.HasField("into_clause") else ()
+        case "RenameStmt":
+            return (message.newname,)
+        case "AlterObjectSchemaStmt" if message.object_type in _RELATIONS:
+            return (message.relation.relname,)
+        case _:
+            return ()
+
+
+def truncated(message: Any) -> tuple[str, ...]:
+    """The tables of a TRUNCATE, as SQL writes names."""
+    parts = ((node.range_var.schemaname, node.range_var.relname) for node in message.relations)
+    return tuple(".".join('"' + part.replace('"', '""') + '"' for part in names if part) for names in parts)
+
+
 def _is_temporary(relation: Any) -> bool:
     return bool(relation.relpersistence == "t" or relation.schemaname.startswith("pg_temp"))

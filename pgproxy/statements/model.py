@@ -171,10 +171,26 @@ class RawStatement:
     """Another role may read more than before: by a right, or by what a relation becomes that it reads."""
     moved_names: tuple[str, ...] = ()
     """Names of relations that stand for other rows afterwards, in code that runs already too."""
+    given_names: tuple[str, ...] = ()
+    """Of relations that are there afterwards, temporary ones included."""
+    truncates: tuple[str, ...] = ()
+    """TRUNCATE: the tables, as SQL writes names."""
 
     def __hash__(self) -> int:
         """Statements of one text are few: the rest only has to be equal."""
         return hash((self.text, self.character_offset))
+
+    @property
+    def fires_event_triggers(self) -> bool:
+        """Or may fire them. Those about databases and roles never do."""
+        is_local = self.node not in ("CreatedbStmt", "DropdbStmt")
+        is_upkeep = self.node in ("RefreshMatViewStmt", "ReindexStmt")
+        return (self.statement_class in (StatementClass.DDL, StatementClass.GRANT) and is_local) or is_upkeep
+
+    @property
+    def sets_code_off(self) -> bool:
+        """Code that no tree shows may run with it, or may be running and find something else afterwards."""
+        return bool(self.moved_names or self.truncates) or self.fires_event_triggers
 
     @property
     def is_definition(self) -> bool:

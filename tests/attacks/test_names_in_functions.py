@@ -3,7 +3,8 @@
 Closed by: a portal or cursor with such functions is decided anew before each execution, and before a Bind, where the
 planner may run them (`Lineage.looks_up_names`); no WITH HOLD, which runs at COMMIT; no SQL function without a path of
 its own where set_config or the function that calls it changes search_path (`lineage/paths.py`); no deferrable trigger
-whose code names relations; no view comes under a name that code has in its source (`session/moving.py`).
+whose code names relations; no view comes under a name that code has in its source (`session/unseen_code.py`),
+and code of event triggers and of TRUNCATE runs only if its names can mean nothing else.
 """
 
 from __future__ import annotations
@@ -227,3 +228,67 @@ def test_another_session_moves_no_name_while_code_may_run(target: Target, change
             "drop view second.unnamed",
         ):
             assert not error(attacker.ask(harmless)), harmless
+
+
+UNSEEN = """
+create table public.emptied (id int);
+create table public.quietly (id int);
+create table public.kept (id int, name text);
+create function public.on_truncate() returns trigger language plpgsql
+  as 'begin insert into kept select 1, name from word where id = 1; return null; end';
+create function public.on_truncate_2() returns trigger language plpgsql
+  as 'begin insert into kept values (2, ''x''); return null; end';
+create trigger t after truncate on public.emptied execute function public.on_truncate();
+create trigger t after truncate on public.quietly execute function public.on_truncate_2();
+"""
+
+
+EVENTS = """
+create function public.on_comment() returns event_trigger language plpgsql
+  as 'begin insert into kept select 3, name from word where id = 1; end';
+create event trigger names_in_functions on ddl_command_end when tag in ('COMMENT', 'CREATE TABLE AS')
+  execute function public.on_comment();
+"""
+
+
+@pytest.fixture(scope="module")
+def unseen(target: Target, planted: None) -> None:
+    target.database.sql(UNSEEN)
+    owned = "".join(f'alter table {one} owner to "{target.role}";' for one in ("emptied", "quietly", "kept"))
+    target.database.sql(owned)
+
+
+@pytest.mark.usefixtures("unseen")
+def test_triggers_of_truncate(target: Target) -> None:
+    with target.attacker() as attacker:
+        assert not error(attacker.ask("truncate quietly"))
+        assert not error(attacker.ask("create temp table word (id int, name text)"))
+        for sql in (
+            "truncate emptied",
+            "truncate only public.quietly, public.emptied restart identity cascade",
+            "begin; truncate emptied; commit",
+        ):
+            assert rule(attacker.ask(sql)) == "builtin.trigger", sql
+            attacker.ask("rollback")
+        assert not error(attacker.ask("truncate quietly"))
+        assert not error(attacker.ask("drop table pg_temp.word; truncate emptied"))
+
+
+@pytest.mark.usefixtures("unseen")
+def test_event_triggers(target: Target) -> None:
+    with target.attacker() as attacker:
+        attacker.ask("create temp table kept (id int, name text)")
+        target.database.sql(EVENTS)
+        try:
+            for sql in ("comment on table products is 'x'", "create temp table other as select 1 as a"):
+                assert rule(attacker.ask(sql)) == "builtin.trigger", sql
+            with target.attacker() as another:
+                assert not error(another.ask("create temp table other as select 1 as a"))
+                for sql in (
+                    SHADOWS,
+                    "create temp table word (id int, name text)",
+                    "create temp view word as select 1 as a",
+                ):
+                    assert rule(another.ask(sql)) == "builtin.trigger", sql
+        finally:
+            target.database.sql("drop event trigger names_in_functions")

@@ -95,7 +95,7 @@ def test_an_inlined_function_does_not_go_round_in_circles(target: Target, name: 
         attacker.send(parse("s", f"select id from {name}() where id = $1"), SYNC)
         answers = [attacker.send(message(b"B", b"\0s\0\0\0" + parameter + b"\0\0"), execute(), SYNC) for _ in range(10)]
         shown = [error(answer).get("C") or cells(answer) for answer in answers]
-        assert shown in ([[(b"3",)]] * 10, ["42501"] * 10, ["26000"] * 10)
+        assert shown == [[(b"3",)]] * 10
 
 
 @pytest.mark.parametrize(
