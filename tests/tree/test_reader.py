@@ -90,6 +90,8 @@ def simple_tree() -> bytes:
     [
         pytest.param(b" :varno 1", b"", id="missing field"),
         pytest.param(b" :varno 1", b" :varno 1 :varno 1", id="doubled field"),
+        pytest.param(b" :varno 1", b"  :varno 1", id="two spaces"),
+        pytest.param(b" :varno 1", b"\n:varno 1", id="a newline where a space belongs"),
         pytest.param(b" :varno 1 :varattno 1", b" :varattno 1 :varno 1", id="fields in another order"),
         pytest.param(b" :varno 1", b" :varno x", id="no number"),
         pytest.param(b" :varno 1", b" :varno 1.5", id="a fraction"),
