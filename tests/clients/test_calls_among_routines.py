@@ -65,6 +65,12 @@ CREATE TABLE aliased (id int, said text);
 CREATE FUNCTION alias_it() RETURNS trigger LANGUAGE plpgsql AS $$ DECLARE it ALIAS FOR NEW; BEGIN
   NEW.said := (SELECT max(it.name::text) FROM users it); RETURN NEW; END $$;
 CREATE TRIGGER t BEFORE INSERT ON aliased FOR EACH ROW EXECUTE FUNCTION alias_it();
+CREATE TABLE late (id int);
+CREATE FUNCTION look() RETURNS void LANGUAGE plpgsql AS $$ BEGIN
+  IF EXISTS (SELECT FROM kept WHERE said LIKE 'A%') THEN RAISE EXCEPTION 'yes'; END IF; END $$;
+CREATE FUNCTION look_late() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM look(); RETURN NULL; END $$;
+CREATE CONSTRAINT TRIGGER t AFTER INSERT ON late DEFERRABLE INITIALLY DEFERRED
+  FOR EACH ROW EXECUTE FUNCTION look_late();
 CREATE FUNCTION judge(text) RETURNS void LANGUAGE plpgsql AS $$ BEGIN
   IF $1 LIKE 'A%' THEN RAISE EXCEPTION 'no'; END IF; END $$;
 CREATE FUNCTION judge_row() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
@@ -121,6 +127,7 @@ def test_what_reaches_nothing_masked_is_exact(calls: Place, agent: psycopg.Conne
         "SELECT four_times(age) FROM users",
         "INSERT INTO checked VALUES (1)",
         "INSERT INTO told VALUES (1) RETURNING said",
+        "INSERT INTO late VALUES (1)",
         "INSERT INTO aliased VALUES (1) RETURNING said",
         "UPDATE users SET id = id",
     ],

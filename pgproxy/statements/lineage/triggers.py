@@ -64,10 +64,10 @@ class Triggers:
         if not function.has_harmless_settings:
             raise NotUnderstood("their code changes settings")
         code = read_trigger_code(source.text)
-        if trigger.is_deferrable and (code.read or code.written):
-            raise NotUnderstood("they may run as late as at COMMIT, when names in their code may mean something else")
         walk.looks_up_names = True
         called = walk.routines.reach(self.check_calls(code, source, relation), by_trigger=True)
+        if trigger.is_deferrable and (code.read or code.written or called.sources):
+            raise NotUnderstood("they may run as late as at COMMIT, when names in their code may mean something else")
         if called.sources or not called.is_silent:  # it may tell all that it is given
             code = replace(code, columns=None, risks=None, tells=True)
         for oid in trigger.functions:
