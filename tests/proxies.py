@@ -9,6 +9,8 @@ import sys
 import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
+from queue import Queue
+from threading import Thread
 from types import TracebackType
 from urllib.parse import quote, urlencode
 
@@ -63,14 +65,16 @@ class ProxyProcess:
 
     def __enter__(self) -> ProxyProcess:
         self.write()
-        with (self.folder / "proxy.log").open("w") as log:
-            self._process = subprocess.Popen(
-                [sys.executable, "-m", "pgproxy", "serve", "-c", str(self.configuration)],
-                stdout=subprocess.PIPE,
-                stderr=log,
-                text=True,
-                env={**os.environ, "PYTHONWARNINGS": "default"},
-            )
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "pgproxy", "serve", "-c", str(self.configuration)],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env={**os.environ, "PYTHONWARNINGS": "default"},
+        )
+        self._reloads: Queue[str] = Queue()
+        self._reader = Thread(target=self._read_log, daemon=True)
+        self._reader.start()
         assert self._process.stdout is not None
         line = self._process.stdout.readline()
         assert line.startswith("ready listen="), f"{line!r}\n{self.log}"
@@ -84,6 +88,25 @@ class ProxyProcess:
     ) -> None:
         self.stop()
 
+    def _read_log(self) -> None:
+        assert self._process.stderr is not None
+        with (self.folder / "proxy.log").open("w") as log, self._process.stderr as lines:
+            for line in lines:
+                log.write(line)
+                log.flush()
+                if "rules reloaded" in line or "rules not reloaded" in line:
+                    self._reloads.put(line)
+
+    def reload(self, rules: str) -> str:
+        """Have it read these rules.
+
+        Returns:
+            What it says when that is done: they count from the next statement; or the first problem.
+        """
+        self.write_rules(rules)
+        self.signal(signal.SIGHUP)
+        return self._reloads.get(timeout=20)
+
     def stop(self, number: int = signal.SIGTERM) -> int:
         """Signal it, wait, and say how it ended."""
         if self._process.poll() is None:
@@ -91,6 +114,7 @@ class ProxyProcess:
         code = self._process.wait(timeout=40)
         assert self._process.stdout is not None
         self._process.stdout.close()
+        self._reader.join(timeout=40)
         return code
 
     def signal(self, number: int) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -400,11 +399,9 @@ def test_nobody_opens_more_to_code_that_runs_there(database: Database, tmp_path:
 def test_new_rules_count_from_the_next_statement(place: Place) -> None:
     with place.agent() as connection:
         assert connection.execute("SELECT city_of(1)").fetchone() == ("Ulm",)
-        place.proxy.write_rules("masks: {public.people: {ssn: redact, city: redact}}\n")
-        place.proxy.signal(signal.SIGHUP)
+        place.proxy.reload("masks: {public.people: {ssn: redact, city: redact}}\n")
         with pytest.raises(InsufficientPrivilege):
-            for _ in range(1000):
-                connection.execute("SELECT city_of(1)")
+            connection.execute("SELECT city_of(1)")
 
 
 @pytest.mark.parametrize(

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import signal
-import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -328,23 +326,9 @@ def test_other_rules_turn_nothing_prepared_into_something_else(place: Place) -> 
         assert protocol.exec_prepared(b"fixed", []).get_value(0, 0) == b"2"
         assert protocol.exec_prepared(b"given", [b"x", token.encode()]).get_value(0, 0) == b"2"
         try:
-            reload(place, RULES.replace("card: {tokenize: digits}\n    name", "card: hash\n    name"), shows=False)
+            place.proxy.reload(RULES.replace("card: {tokenize: digits}\n    name", "card: hash\n    name"))
             refused = protocol.exec_prepared(b"fixed", [])
             assert refused.error_field(67) == b"42501"
         finally:
-            reload(place, RULES, shows=True)
+            place.proxy.reload(RULES)
         assert protocol.exec_prepared(b"fixed", []).get_value(0, 0) == b"2"
-
-
-def reload(place: Place, rules: str, *, shows: bool) -> None:
-    """Have the proxy read these rules.
-
-    Args:
-        shows: tokens, afterwards; else hashes.
-    """
-    place.proxy.write_rules(rules)
-    place.proxy.signal(signal.SIGHUP)
-    deadline = time.monotonic() + 20
-    while ("-" in place.shown()["card"][1]) is not shows:
-        assert time.monotonic() < deadline
-        time.sleep(0.02)  # between two looks; nothing tells when a reload is done
