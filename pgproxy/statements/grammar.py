@@ -78,6 +78,7 @@ def _split(sql: str, max_bytes: int) -> tuple[RawStatement, ...]:
             moved_names=kind.moved_names,
             given_names=kind.given_names,
             truncates=kind.truncates,
+            runs_alone=kind.runs_alone,
         )
         if kind.question:
             statement = replace(statement, inner=_asked(kind))

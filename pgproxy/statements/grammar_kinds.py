@@ -55,6 +55,7 @@ class Kind:
     moved_names: tuple[str, ...] = ()
     given_names: tuple[str, ...] = ()
     truncates: tuple[str, ...] = ()
+    runs_alone: bool = False
 
 
 def kind_of(statement: Any) -> Kind:
@@ -244,8 +245,6 @@ def _grant(message: Any) -> Kind:
 
 
 def _drop(message: Any) -> Kind:
-    if message.concurrent:
-        return _refused(C.DDL, "DROP INDEX CONCURRENTLY", "DROP INDEX would pass.")
     passes = {
         pb.OBJECT_TABLE,
         pb.OBJECT_INDEX,
@@ -260,7 +259,7 @@ def _drop(message: Any) -> Kind:
         grammar_ddl.is_harmless_to_drop(node.string.sval) for node in message.objects
     )
     if message.remove_type in passes or is_own:
-        return _passed(C.DDL)
+        return Kind(C.DDL, Handling.PASS, runs_alone=bool(message.concurrent))
     what = pb.ObjectType.Name(message.remove_type).removeprefix("OBJECT_").replace("_", " ")
     return _refused(C.DDL, f"DROP {what}", "DROP of a table, index, sequence, view, type, domain or schema would pass.")
 

@@ -180,10 +180,13 @@ class RawStatement:
         """Statements of one text are few: the rest only has to be equal."""
         return hash((self.text, self.character_offset))
 
+    runs_alone: bool = False
+    """DROP INDEX CONCURRENTLY: not in a transaction, so nothing can be asked before it."""
+
     @property
     def fires_event_triggers(self) -> bool:
         """Or may fire them. Those about databases and roles never do."""
-        is_local = self.node not in ("CreatedbStmt", "DropdbStmt")
+        is_local = self.node not in ("CreatedbStmt", "DropdbStmt") and not self.runs_alone
         is_upkeep = self.node in ("RefreshMatViewStmt", "ReindexStmt")
         return (self.statement_class in (StatementClass.DDL, StatementClass.GRANT) and is_local) or is_upkeep
 
