@@ -38,7 +38,13 @@ class NotAnalysable(StatementDenied):
 
 
 class ApprovalRequired(StatementDenied):
-    """The statement would be held for a reviewer."""
+    """A reviewer has to approve the statement first, and nobody waits for that here. DETAIL may name the approval."""
+
+
+class ApprovalExpired(ProxyError):
+    """No reviewer decided in time, or the client cancelled the statement while it waited."""
+
+    sqlstate = "57014"
 
 
 class ChangedMeanwhile(ProxyError):

@@ -10,6 +10,7 @@ import click
 from pgproxy import __version__
 
 COMMANDS: Final = {
+    "approvals": ("approving", "List, show, approve or deny statements that wait for a reviewer."),
     "attack": ("attacking", "Try to get masked values out of this upstream under these rules."),
     "check": ("checking", "Check configuration and rules, and compare them with the upstream's schema."),
     "demo": (

@@ -273,7 +273,10 @@ class Connection:
             key = clean.cancel_key if clean is not None and session.runs_elsewhere else None
             return key or (upstream.process_id, upstream.secret)
 
-        secret = proxy.cancel_keys.issue(upstream.process_id, length, running)
+        def cancelled() -> CancelKey | None:
+            return None if driver.cancel() else running()
+
+        secret = proxy.cancel_keys.issue(upstream.process_id, length, cancelled)
         out = [authentication.authentication_frame(authentication.OK, b"")]
         out += [asynchronous.ParameterStatus(name, value).encode() for name, value in upstream.parameters.items()]
         if upstream.secret:
@@ -286,7 +289,9 @@ class Connection:
             proxy.cancel_upstream(*running())
 
         present = proxy.present(opening.identity.database)
-        driver = Driver(self._name, client, upstream.link, session, cancel_upstream, present.fingerprint, clean)
+        driver = Driver(
+            self._name, client, upstream.link, session, cancel_upstream, present.fingerprint, clean, proxy.desk
+        )
         driver.done.add_done_callback(lambda _: proxy.session_ended(upstream.process_id, secret))
         log.info(
             "%s begins identity=%s database=%s analysed=%s",

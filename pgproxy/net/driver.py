@@ -13,8 +13,10 @@ from typing import assert_never
 
 from pgproxy.catalog.versions import Objects
 from pgproxy.net.clean import CleanUpstream
+from pgproxy.net.desk import ApprovalDesk, Waiting
 from pgproxy.net.link import Link
 from pgproxy.session import actions as act
+from pgproxy.session.holds import HoldEvent
 from pgproxy.session.replies import error_response
 from pgproxy.session.session import CleanEvent, Session
 
@@ -28,6 +30,7 @@ class Driver:
         cancel_upstream: called if the connection ends while a statement runs, and when it has to end soon.
         ask_present: answers `AskPresent`.
         clean: the session's second connection upstream; None: no statement runs there.
+        desk: where held statements wait.
     """
 
     def __init__(
@@ -39,8 +42,11 @@ class Driver:
         cancel_upstream: Callable[[], None],
         ask_present: Callable[[Objects], Coroutine[None, None, str | None]],
         clean: CleanUpstream | None = None,
+        desk: ApprovalDesk | None = None,
     ) -> None:
         self._name = name
+        self._desk = desk
+        self._held: Waiting | None = None
         self._client = client
         self._upstream = upstream
         self.session = session
@@ -68,6 +74,13 @@ class Driver:
 
     def rules_changed(self) -> None:
         self._run(self.session.rules_changed)
+
+    def cancel(self) -> bool:
+        """The client's CancelRequest, if a statement is held; else False: the server sees to it."""
+        if not self.session.is_held:
+            return False
+        self._run(self.session.cancel)
+        return True
 
     def hurry(self) -> None:
         """Have the server cancel what runs: the session, already draining, ends with its answer."""
@@ -135,6 +148,15 @@ class Driver:
                     self._require_clean().write(data)
                 case act.CloseClean():
                     self._require_clean().abort()
+                case act.AskApproval(request):
+                    self._held = self._require_desk().ask(request, self._hold_event)
+                case act.WithdrawRequest(why):
+                    if self._held is not None:
+                        self._require_desk().withdraw(self._held, why)
+                case act.ReportOutcome(outcome):
+                    self._require_desk().outcome(outcome)
+                case act.CancelStatement():
+                    self._cancel_upstream()
                 case act.Log(event, fields):
                     log.info("%s %s %s", self._name, event, " ".join(f"{key}={value!r}" for key, value in fields))
                 case act.Close():
@@ -149,6 +171,13 @@ class Driver:
     async def _open_clean(self) -> None:
         event = await self._require_clean().open(self._clean_event, self._clean_waits)
         self._clean_event(event)
+
+    def _hold_event(self, event: HoldEvent) -> None:
+        self._run(lambda: self.session.hold_event(event))
+
+    def _require_desk(self) -> ApprovalDesk:
+        assert self._desk is not None, "the session has nobody to ask"
+        return self._desk
 
     def _clean_event(self, event: CleanEvent) -> None:
         self._run(lambda: self.session.clean_event(event))

@@ -24,6 +24,7 @@ from pgproxy.masking.keys import MaskingKeys
 from pgproxy.net.clean import CancelKey, CleanUpstream
 from pgproxy.net.clean_proof import CleanProof
 from pgproxy.net.connection import Connection
+from pgproxy.net.desk import ApprovalDesk
 from pgproxy.net.driver import Driver
 from pgproxy.net.present import PresentCatalog
 from pgproxy.net.reading import read_catalog
@@ -82,8 +83,9 @@ class Proxy:
             server_secret=login_secret(settings.masking_key),
         )
         self.connector = UpstreamConnector(settings.upstream)
-        self.cancel_keys: CancelKeys[Callable[[], CancelKey]] = CancelKeys()
-        """With what says which server process runs for a session now."""
+        self.desk = ApprovalDesk(settings)
+        self.cancel_keys: CancelKeys[Callable[[], CancelKey | None]] = CancelKeys()
+        """With what says which server process runs for a session now; None: none, and the session saw to it."""
         self.senders: dict[int, Identity] = {}
         """Server process → identity, of the analysed sessions."""
         self.is_draining = False
@@ -222,8 +224,9 @@ class Proxy:
     async def cancel(self, process_id: int, secret: bytes) -> None:
         """Cancel what the session with this key runs; an unknown key does nothing."""
         found = self.cancel_keys.find(process_id, secret)
-        if found is not None:
-            await self.connector.cancel(*found())
+        key = None if found is None else found()
+        if key is not None:
+            await self.connector.cancel(*key)
 
     def cancel_upstream(self, process_id: int, secret: bytes) -> None:
         """The same by the server's own key, and without waiting; a drain waits for it."""

@@ -56,7 +56,7 @@ class Touched:
         )
 
     @classmethod
-    def by_text(cls, facts: Facts, *, has_masks: bool) -> Touched:
+    def by_text(cls, facts: Facts, *, has_masks: bool, estimated_rows: float | None = None) -> Touched:
         """Of a statement that the server does not analyse: names as written, and what they leave open counts."""
         tables: list[TableName] = []
         for written in facts.tables:
@@ -70,7 +70,7 @@ class Touched:
             frozenset(columns),
             facts.has_where,
             touches_masked=has_masks and bool(tables),
-            estimated_rows=None if tables else 0.0,
+            estimated_rows=estimated_rows if tables else 0.0,
         )
 
     @classmethod
@@ -132,6 +132,26 @@ def touched_columns(lineage: Lineage) -> frozenset[ColumnId]:
     sources |= {source.column for effect in lineage.effects for source in effect.sources}
     uses = {use.column for use in lineage.uses} | {use.other for use in lineage.uses if use.other is not None}
     return frozenset(sources | uses | {write.target for write in lineage.writes})
+
+
+def names_of_touched(lineage: Lineage, masked: Masked) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """ "schema.table.column" of everything the statement touches, sorted; and of these what is masked.
+
+    Raises:
+        NotUnderstood.
+    """
+    every: set[str] = set()
+    hidden: set[str] = set()
+    for touched in touched_columns(lineage):
+        relation = masked.relation(touched.relation)
+        found = relation.columns if touched.attnum == WHOLE_ROW else (masked.column(touched),)
+        for column in found:
+            if column is not None:
+                name = f"{relation.qualified_name}.{column.name}"
+                every.add(name)
+                if any(one == column for one, _ in masked.masked_columns(relation)):
+                    hidden.add(name)
+    return tuple(sorted(every)), tuple(sorted(hidden))
 
 
 def _column_names(column: ColumnId, masked: Masked) -> Iterator[ColumnName]:

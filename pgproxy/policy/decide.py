@@ -16,6 +16,7 @@ from pgproxy.policy.carrying import Carrying
 from pgproxy.policy.comparisons import Comparison, comparisons, counted_rows, tested_by
 from pgproxy.policy.conditions import Touched, applies, touched_columns
 from pgproxy.policy.decision import Action, Decision, OutputColumn, Reason
+from pgproxy.policy.holds import OPAQUE_RULE, Hold
 from pgproxy.policy.landing import landing_denials
 from pgproxy.policy.mask_text import mask_text
 from pgproxy.policy.matching import Masked, Pins, Temporary
@@ -62,7 +63,7 @@ def decide(
         catalog: must know every relation of the lineage, with ancestors and descendants.
         pins: entries that covered a column when it was first seen, for columns renamed since.
         temporary: what the session's temporary relations carry (`policy.making`).
-        estimated_rows: the planner's; None: not known.
+        estimated_rows: the planner's; infinite: not known; None: not asked for yet, which counts as over.
 
     Raises:
         NotUnderstood (42501): the catalog lacks what the lineage names, or a materialized view is not analysed.
@@ -80,8 +81,11 @@ def decide(
         touches_masked=touches_masked,
         estimated_rows=estimated_rows,
     )
-    denials = list(_matching(subject.denials, touched, "denied by rule"))
-    holds = list(_matching(subject.approvals, touched, "held by rule"))
+    denials = [reason for rule, reason in _denied(subject, touched) if not _is_unsettled(rule, touched)]
+    unsettled = [reason for rule, reason in _denied(subject, touched) if _is_unsettled(rule, touched)]
+    held = list(_held(subject, touched))
+    asks_estimate = bool(unsettled) or any(_is_unsettled(rule, touched) for rule, _, _ in held)
+    holds: list[_Held] = [(hold, reason) for _, hold, reason in held]
     tokens: tuple[Token, ...] = ()
     is_only_opaque = False
     if subject.masks:
@@ -98,13 +102,17 @@ def decide(
         denials += _function_denials(lineage)
         if facts.landing is not None:
             denials += landing_denials(facts.landing, lineage, masked)
-        (holds if rules.defaults.opaque == "hold" else denials).extend(_opaque(lineage))
+        if rules.defaults.opaque == "hold":
+            holds += [(Hold.of_opaque(rules.defaults), reason) for reason in _opaque(lineage)]
+        else:
+            denials += _opaque(lineage)
 
     observed = [*_observed(subject, touched), *_observed_masks(subject, lineage, masked)]
     names = (masked.relation(oid).qualified_name for oid in lineage.relations | lineage.written_relations)
     return _decision(
-        denials,
+        denials or unsettled,
         holds,
+        asks_estimate=asks_estimate and not denials,
         masks=[reason for one in judged for reason in one.masks],
         observed=observed,
         columns=tuple(one.column for one in judged),
@@ -131,18 +139,25 @@ def compares_masked(lineage: Lineage, masked: Masked) -> bool:
     )
 
 
-def decide_utility(raw: RawStatement, facts: Facts, identity: Identity, rules: Rules) -> Decision:
-    """Decide a statement that has no tree, by what its text says. What the grammar refuses is refused under masks."""
+def decide_utility(
+    raw: RawStatement, facts: Facts, identity: Identity, rules: Rules, estimated_rows: float | None = None
+) -> Decision:
+    """Decide a statement that has no tree, by what its text says. What the grammar refuses is refused under masks.
+
+    Args:
+        estimated_rows: of the statement inside; None: not known.
+    """
     subject = subject_of(identity, rules)
-    touched = Touched.by_text(facts, has_masks=bool(subject.masks))
-    denials = list(_matching(subject.denials, touched, "denied by rule"))
-    holds = list(_matching(subject.approvals, touched, "held by rule"))
+    touched = Touched.by_text(facts, has_masks=bool(subject.masks), estimated_rows=estimated_rows)
+    denials = [reason for _, reason in _denied(subject, touched)]
+    holds: list[_Held] = [(hold, reason) for _, hold, reason in _held(subject, touched)]
     is_code = raw.statement_class in (StatementClass.DO, StatementClass.CALL)
     is_refused = bool(subject.masks) and raw.handling is Handling.REFUSE
     is_only_opaque = is_refused and is_code and not (denials or holds)
     if is_refused and is_code and rules.defaults.opaque == "hold":
         construct = raw.statement_class.upper()
-        holds.append(Reason("defaults.opaque", f"{construct} runs code that cannot be analysed"))
+        opaque = Reason(OPAQUE_RULE, f"{construct} runs code that cannot be analysed")
+        holds.append((Hold.of_opaque(rules.defaults), opaque))
     elif is_refused:
         denials.append(Reason(f"builtin.{raw.statement_class}", raw.refusal, hint=raw.hint))
     return _decision(
@@ -162,6 +177,15 @@ _WITHOUT_ROWS: Final = frozenset(
 objects and what the client wrote. One over stored columns is decided as the query in its stead."""
 
 
+def decide_by_grammar(facts: Facts, identity: Identity, rules: Rules) -> Decision:
+    """What the text alone shows of a statement whose tree will decide: rules whose conditions need no analysis hold
+    it."""
+    subject = subject_of(identity, rules)
+    touched = Touched.by_text(facts, has_masks=bool(subject.masks))
+    holds = [(hold, reason) for rule, hold, reason in _held(subject, touched) if not rule.conditions.asks_analysis]
+    return _decision((), holds, tables=tuple(sorted(set(facts.tables))), redacts_errors=False)
+
+
 def decide_elsewhere(facts: Facts, identity: Identity, rules: Rules, *, may_write: bool) -> Decision:
     """Decide a statement that is only opaque, for the clean login of role_split: there the server keeps masked columns
     away, but what the rules say of tables and of other columns it does not know. So a rule counts that may be about
@@ -172,18 +196,23 @@ def decide_elsewhere(facts: Facts, identity: Identity, rules: Rules, *, may_writ
     """
     subject = subject_of(identity, rules)
     touched = Touched.unseen([*StatementClass] if may_write else [facts.statement_class, *facts.classes, *_CODE_READS])
-    denials = [*_matching(subject.denials, touched, "denied for code that cannot be analysed by rule")]
-    holds = [*_matching(subject.approvals, touched, "held for code that cannot be analysed by rule")]
+    denials = [reason for _, reason in _denied(subject, touched, " for code that cannot be analysed")]
+    held = _held(subject, touched, " for code that cannot be analysed")
+    holds = [(hold, reason) for _, hold, reason in held]
     decision = _decision(denials, holds, observed=[*_observed(subject, touched)], redacts_errors=False)
     if decision.action is Action.ALLOW:
         return replace(decision, reasons=(RUNS_ELSEWHERE,))
     return decision
 
 
+_Held = tuple[Hold, Reason]
+
+
 def _decision(
     denials: Sequence[Reason],
-    holds: Sequence[Reason],
+    holds: Sequence[_Held],
     *,
+    asks_estimate: bool = False,
     masks: Sequence[Reason] = (),
     observed: Sequence[Reason] = (),
     columns: tuple[OutputColumn, ...] = (),
@@ -199,7 +228,7 @@ def _decision(
     if denials:
         action, reasons = Action.DENY, [*denials]
     elif holds:
-        action, reasons = Action.HOLD, [*holds, *masks]
+        action, reasons = Action.HOLD, [*(reason for _, reason in holds), *masks]
     else:
         action, reasons = Action.ALLOW, [*masks]
     return Decision(
@@ -213,14 +242,32 @@ def _decision(
         tokens=tokens,
         shown_tokens=shown_tokens,
         is_only_opaque=is_only_opaque,
+        holds=tuple(dict.fromkeys(hold for hold, _ in holds)),
+        asks_estimate=asks_estimate,
         observed=tuple(dict.fromkeys(observed)),
     )
 
 
-def _matching(rules: Sequence[Denial | Approval], touched: Touched, verdict: str) -> Iterator[Reason]:
-    for rule in rules:
-        if rule.is_enforced and applies(rule.conditions, touched):
-            yield Reason(rule.name, f"{verdict} {rule.name}", str(rule.at), _hint(rule))
+def _denied(subject: Subject, touched: Touched, of_what: str = "") -> Iterator[tuple[Denial, Reason]]:
+    for rule in subject.denials:
+        if _is_enforced(rule, touched):
+            yield rule, Reason(rule.name, f"denied{of_what} by rule {rule.name}", str(rule.at), _hint(rule))
+
+
+def _held(subject: Subject, touched: Touched, of_what: str = "") -> Iterator[tuple[Approval, Hold, Reason]]:
+    for rule in subject.approvals:
+        if _is_enforced(rule, touched):
+            reason = Reason(rule.name, f"held{of_what} by rule {rule.name}", str(rule.at), _hint(rule))
+            yield rule, Hold.of_rule(rule), reason
+
+
+def _is_enforced(rule: Denial | Approval, touched: Touched) -> bool:
+    return rule.is_enforced and applies(rule.conditions, touched)
+
+
+def _is_unsettled(rule: Denial | Approval, touched: Touched) -> bool:
+    """It applies because the planner was not asked for its estimate."""
+    return rule.conditions.estimated_rows_over is not None and touched.estimated_rows is None
 
 
 def _hint(rule: Denial | Approval) -> str:
@@ -293,7 +340,7 @@ def _function_denials(lineage: Lineage) -> Iterator[Reason]:
 def _opaque(lineage: Lineage) -> Iterator[Reason]:
     for what in lineage.opaque:
         yield Reason(
-            "defaults.opaque",
+            OPAQUE_RULE,
             f"not provably safe: {what} cannot be analysed",
             hint="Leave it out, or write what it does as plain SQL.",
         )

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 
 from pgproxy.policy.comparisons import Comparison
+from pgproxy.policy.holds import Hold, merged
 from pgproxy.policy.masks import Mask
 from pgproxy.policy.reasons import Reason as Reason
 from pgproxy.policy.tokens import Token
@@ -51,8 +52,25 @@ class Decision:
     is_only_opaque: bool = False
     """Not allowed, and nothing is against it but that it cannot be analysed; it reaches no masked column that is known.
     The clean login of role_split may run it (`decide_elsewhere`)."""
+    holds: tuple[Hold, ...] = ()
+    """HOLD: what the rules that hold it ask of an approval."""
+    asks_estimate: bool = False
+    """Made without the planner's estimate, which a rule asks for: with it the answer may be milder."""
     observed: tuple[Reason, ...] = ()
     """What rules with `enforce: observe` would have done."""
+
+    def also_held(self, other: Decision | None) -> Decision:
+        """With what is against another part of the same execution: the strictest answer counts."""
+        if other is None or other.action is Action.ALLOW:
+            return self
+        strictest = next(action for action in (Action.DENY, Action.HOLD) if action in (self.action, other.action))
+        return replace(
+            self,
+            action=strictest,
+            reasons=tuple(dict.fromkeys((*other.reasons, *self.reasons))),
+            holds=merged(other.holds, self.holds),
+            asks_estimate=self.asks_estimate or other.asks_estimate,
+        )
 
     @property
     def masks_anything(self) -> bool:

@@ -63,11 +63,13 @@ def decide_making(
     identity: Identity,
     rules: Rules,
     masked: Masked,
+    estimated_rows: float | None = None,
 ) -> Decision:
     """Decide a permanent relation that is made of the query's rows, beyond what was decided of the query itself.
 
     Args:
         schema: where it will be.
+        estimated_rows: as `decide`.
     """
     names: Mapping[int, str] = dict(enumerate(target.columns, 1))
     columns = tuple(
@@ -83,7 +85,16 @@ def decide_making(
     if target.kind == "m":
         making = replace(making, materialized={**lineage.materialized, **_made_from(lineage)})
     catalog = masked.catalog.with_objects([relation])
-    decision = decide(facts, making, identity, rules, catalog, pins=masked.pins, temporary=masked.temporary)
+    decision = decide(
+        facts,
+        making,
+        identity,
+        rules,
+        catalog,
+        pins=masked.pins,
+        temporary=masked.temporary,
+        estimated_rows=estimated_rows,
+    )
     return replace(decision, reasons=tuple(replace(reason, hint=_HINT) for reason in decision.reasons))
 
 

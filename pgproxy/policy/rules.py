@@ -71,6 +71,11 @@ class Conditions:
     estimated_rows_over: int | None = None
     touches_masked: bool = False
 
+    @property
+    def asks_analysis(self) -> bool:
+        """The text of a statement does not say whether they hold."""
+        return bool(self.columns) or self.touches_masked or self.estimated_rows_over is not None
+
 
 @dataclass(frozen=True, slots=True)
 class Denial:

@@ -16,6 +16,7 @@ from pgproxy.net.stored import StoredState
 from pgproxy.service.checking import check_databases, read_databases
 from pgproxy.service.event_loop import collect_seldom
 from pgproxy.service.files import Configuration, Places, load_all_rules
+from pgproxy.storage.approvals import ApprovalStore
 from pgproxy.storage.store import Store, StoreUnavailable, open_store
 from pgproxy.web.health import HealthSite
 
@@ -58,7 +59,7 @@ class Service:
         self._settings = configuration.settings
         self.stored = StoredState()
         self._store: Store | None = None
-        self._keeping: asyncio.Task[None] | None = None
+        self._keeping: list[asyncio.Task[None]] = []
         try:
             self.proxy = Proxy(configuration.settings, configuration.rules, self.stored)
         except (OSError, ssl.SSLError, ValueError) as error:
@@ -85,16 +86,19 @@ class Service:
         try:
             self._store = await open_store(self._settings.store)
             await self.stored.load(self._store)
+            await self.proxy.desk.open(ApprovalStore(self._store))
         except StoreUnavailable as error:
             await self._close_store()
             raise CannotStart(str(error)) from None
-        self._keeping = asyncio.create_task(self.stored.keep())
+        self._keeping = [asyncio.create_task(self.stored.keep()), asyncio.create_task(self.proxy.desk.run())]
 
     async def _close_store(self) -> None:
-        if self._keeping is not None:
-            self._keeping.cancel()
-            await asyncio.wait([self._keeping])
+        if self._keeping:
+            for task in self._keeping:
+                task.cancel()
+            await asyncio.wait(self._keeping)
             await self.stored.flush()
+            await self.proxy.desk.close()
         if self._store is not None:
             await self._store.close()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from pgproxy.catalog.versions import Objects
+from pgproxy.session.holds import HoldRequest, Outcome
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +59,32 @@ class CloseClean:
 
 
 @dataclass(frozen=True, slots=True)
+class AskApproval:
+    """Have reviewers decide; nothing of the statement was executed. The answers are `HoldEvent`s."""
+
+    request: HoldRequest
+
+
+@dataclass(frozen=True, slots=True)
+class WithdrawRequest:
+    """Nobody waits for it any more."""
+
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReportOutcome:
+    """How an approved statement ended."""
+
+    outcome: Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class CancelStatement:
+    """Have the server cancel what runs: the client has got all that it may get."""
+
+
+@dataclass(frozen=True, slots=True)
 class Log:
     """A fact for the operator, without values. `fields` go into the log line as key=value."""
 
@@ -79,6 +106,10 @@ Action = (
     | OpenClean
     | SendClean
     | CloseClean
+    | AskApproval
+    | WithdrawRequest
+    | ReportOutcome
+    | CancelStatement
     | Log
     | Close
 )

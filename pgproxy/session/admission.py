@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from pgproxy.errors import NotUnderstood, StatementDenied
+from pgproxy.policy.decide import decide_by_grammar
 from pgproxy.policy.decision import Action, Decision
 from pgproxy.policy.subject import subject_of
 from pgproxy.session.context import SessionContext
@@ -12,6 +14,7 @@ from pgproxy.session.notices import KeptLevel
 from pgproxy.session.opening import LEVEL_SETTING, is_for_analysis
 from pgproxy.session.prepared import RESERVED_PREFIX, Verdict
 from pgproxy.session.understanding import decision_for_utility
+from pgproxy.statements.facts import read_facts
 from pgproxy.statements.grammar import check_identifiers
 from pgproxy.statements.model import Handling, RawStatement
 from pgproxy.statements.session_settings import KEPT, SettingVerdict, verdict
@@ -35,6 +38,8 @@ _WIDENS = StatementDenied(
     detail="rule builtin.role_split: code may be running there that waits for it",
     hint="An owner of the database can run it outside the proxy; CREATE TABLE without a parent would pass.",
 )
+
+_SHOWN_BY_TEXT = frozenset((Handling.WRAP, Handling.COPY_OUT, Handling.COPY_IN, Handling.CODE))
 
 MAX_NAME_BYTES = 63
 """NAMEDATALEN - 1: the server compares no more of a name."""
@@ -104,6 +109,8 @@ def admit(raw: RawStatement, context: SessionContext) -> Admitted:
     if raw.handling is Handling.EXECUTE:  # its text says nothing: what was prepared decides
         return Admitted(raw, raw.text, Decision(Action.ALLOW))
     decision = decision_for_utility(raw, context.identity, context.rules())
+    if raw.handling is Handling.PREPARE:  # nothing of it runs: each EXECUTE needs the approval
+        decision = replace(decision, action=Action.ALLOW, holds=())
     setting = raw.setting
     if raw.handling is Handling.SETTING and setting is not None:
         answer = verdict(setting.name, setting.value)
@@ -116,6 +123,7 @@ def admit(raw: RawStatement, context: SessionContext) -> Admitted:
     if raw.handling is Handling.SHOW and setting is not None and setting.name == KEPT:
         return Admitted(raw, f"SHOW {LEVEL_SETTING}", decision, passes_rows=True, renames=KEPT)
     passes_rows = raw.handling is Handling.SHOW or (not is_masked and raw.handling not in DECIDED_WHEN_RUN)
+    passes_rows = passes_rows or raw.handling is Handling.REFUSE  # `opaque: hold`: approved, it comes back as it is
     return Admitted(raw, raw.text, decision, passes_rows=passes_rows)
 
 
@@ -135,6 +143,22 @@ def admit_by_text(raw: RawStatement, context: SessionContext) -> Admitted:
         ProxyError.
     """
     return Admitted(raw, raw.text, decision_for_utility(raw, context.identity, context.rules()), passes_rows=True)
+
+
+def whole_decision(script: Sequence[Admitted], context: SessionContext) -> Decision:
+    """Of a string of statements as far as the text shows it: what holds one of them holds the string.
+
+    Raises:
+        ProxyError: denied.
+    """
+    decision = Decision(Action.ALLOW)
+    for item in script:
+        own = item.decision
+        if own is None or item.raw.handling in _SHOWN_BY_TEXT:
+            own = decide_by_grammar(read_facts(item.raw), context.identity, context.rules())
+        tables = tuple(sorted({*decision.tables, *own.tables}))
+        decision = replace(decision.also_held(own), tables=tables)
+    return decision
 
 
 def check_name(name: str) -> None:

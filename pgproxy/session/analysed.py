@@ -29,6 +29,8 @@ from pgproxy.session.elsewhere import ElsewhereRuns
 from pgproxy.session.execution import Execution
 from pgproxy.session.extended import ExtendedProtocol
 from pgproxy.session.function_calls import FunctionCalls
+from pgproxy.session.holding import Holding, withdraw
+from pgproxy.session.holds import HoldEvent
 from pgproxy.session.inside import Inside
 from pgproxy.session.phases import Phase
 from pgproxy.session.replies import error_response
@@ -36,6 +38,8 @@ from pgproxy.session.session import CleanEvent
 from pgproxy.session.simple import SimpleProtocol
 from pgproxy.session.state import SessionState
 from pgproxy.wire import framing
+
+SHUTDOWN = ShuttingDown("terminating connection due to administrator command")
 
 
 class AnalysedSession:
@@ -49,12 +53,13 @@ class AnalysedSession:
         self._said_goodbye = False
         """The client sent Terminate."""
         analysis = Analysis(state)
-        binding = Binding(state, analysis)
-        inside = Inside(state, analysis, binding)
+        holding = self._holding = Holding(state)
+        binding = Binding(state, analysis, holding)
+        inside = Inside(state, analysis, binding, holding)
         execution = Execution(state, inside)
         elsewhere = self._elsewhere = ElsewhereRuns(state)
         extended = ExtendedProtocol(state, analysis, binding, inside, execution, elsewhere)
-        simple = SimpleProtocol(state, analysis, binding, inside, execution, elsewhere)
+        simple = SimpleProtocol(state, analysis, binding, inside, execution, elsewhere, holding)
         self._copying = Copying(state)
         self._answers = Answers(state, self._copying, execution)
         self._handlers: dict[bytes, Callable[[framing.Frame], None]] = {
@@ -66,7 +71,7 @@ class AnalysedSession:
             b"S": extended.on_sync,
             b"H": extended.on_flush,
             b"Q": simple.on_query,
-            b"F": FunctionCalls(state).on_function_call,
+            b"F": FunctionCalls(state, holding).on_function_call,
             b"X": self._on_terminate,
             b"d": self._copying.on_stray,
             b"c": self._copying.on_stray,
@@ -139,6 +144,25 @@ class AnalysedSession:
                 self._fail(error)
         return self._state.take_actions()
 
+    def hold_event(self, event: HoldEvent) -> Sequence[Action]:
+        if self.phase is not Phase.CLOSED:
+            try:
+                self._holding.on_event(event)
+                self._pump()
+            except ProxyError as error:
+                self._fail(error)
+        return self._state.take_actions()
+
+    def cancel(self) -> Sequence[Action]:
+        """A CancelRequest while a statement is held."""
+        self._holding.cancel()
+        self._pump()
+        return self._state.take_actions()
+
+    @property
+    def is_held(self) -> bool:
+        return self.phase is Phase.HELD
+
     def upstream_gone(self) -> Sequence[Action]:
         """The server closed its side."""
         if self._said_goodbye:
@@ -148,8 +172,7 @@ class AnalysedSession:
         return self._state.take_actions()
 
     def client_gone(self) -> Sequence[Action]:
-        self._state.enter(Phase.CLOSED)
-        self._state.act(Close())
+        self._close()
         return self._state.take_actions()
 
     def rules_changed(self) -> Sequence[Action]:
@@ -159,6 +182,8 @@ class AnalysedSession:
     def drain(self) -> Sequence[Action]:
         """The proxy stops: end now if nothing runs, else when the running statement is done."""
         self._draining = True
+        if self.is_held:
+            self._fail(SHUTDOWN)
         self._end_if_drained()
         return self._state.take_actions()
 
@@ -167,7 +192,7 @@ class AnalysedSession:
     def _pump(self) -> None:
         state = self._state
         while state.inbox and self._takes_messages:
-            frame = state.inbox.take()
+            frame = state.unit = state.inbox.take()
             if self.phase is Phase.ELSEWHERE and frame.tag != b"X":
                 self._elsewhere.on_client(frame)
                 continue
@@ -206,6 +231,7 @@ class AnalysedSession:
 
     def _close(self) -> None:
         if self.phase is not Phase.CLOSED:
+            withdraw(self._state, "the connection ended")
             self._state.enter(Phase.CLOSED)
             self._state.act(Close())
 
@@ -217,4 +243,4 @@ class AnalysedSession:
 
     def _end_if_drained(self) -> None:
         if self._draining and not self.is_busy and not self._state.inbox and self.phase is not Phase.CLOSED:
-            self._fail(ShuttingDown("terminating connection due to administrator command"))
+            self._fail(SHUTDOWN)

@@ -10,18 +10,21 @@ from dataclasses import replace
 from functools import lru_cache
 from typing import Final
 
-from pgproxy.errors import MalformedMessage, NotUnderstood, UpstreamUnreachable
+from pgproxy.errors import MalformedMessage, NotUnderstood, ProxyError, UpstreamUnreachable
 from pgproxy.masking.rewrite import rewrite_rows
 from pgproxy.session.actions import Close
 from pgproxy.session.admission import has_masks
 from pgproxy.session.copying import Copying
 from pgproxy.session.execution import Execution
+from pgproxy.session.holding import ends_with_ready, report, withdraw
 from pgproxy.session.notices import is_tree, tree_text
 from pgproxy.session.pending import ANSWERS, COPY_TAGS, Pending, Request
 from pgproxy.session.phases import Phase
 from pgproxy.session.prepared import Verdict
 from pgproxy.session.redaction import WITHHELD, is_harmless, redacted
+from pgproxy.session.refusing import refuse_here
 from pgproxy.session.replies import error_response
+from pgproxy.session.row_cap import cap_reached, count_changed, within_cap
 from pgproxy.session.state import SessionState
 from pgproxy.session.understanding import check_origins
 from pgproxy.statements.tree.shape import meaning_of
@@ -64,6 +67,10 @@ class Answers:
         state, head = self._state, self._state.pending.head
         if head is None or head.request not in (Request.EXECUTE, Request.QUERY):
             raise UpstreamUnreachable("the server sent rows that nothing asked for")
+        if head.release is not None:
+            run = within_cap(run, head, head.release)
+            if not run.data:
+                return
         if head.rows is not None:
             head.rows.append(run.data)
         elif head.plan is not None:
@@ -83,8 +90,10 @@ class Answers:
             self._copying.on_server(run, head)
             return
         if head.request is Request.QUERY:
-            if run.tag == b"C" and head.commands:
-                self._execution.note_executed(head.commands.popleft())
+            if run.tag == b"C":
+                count_changed(run, head)
+                if head.commands:
+                    self._execution.note_executed(head.commands.popleft())
             if head.visible:
                 state.send_client(run.data)
             return
@@ -105,6 +114,13 @@ class Answers:
             elif head.verdict is not None:
                 data = self._described_row(head.verdict, row, data)
         state.pending.pop()
+        if head.release is not None and head.request is Request.EXECUTE:
+            if head.is_cut:
+                refuse_here(state, cap_reached(head.release))
+                return
+            count_changed(run, head)
+            if run.tag != b"s" and not ends_with_ready(state.released_unit):
+                report(state)
         head.answer = data
         if head.visible and not (head.is_simple and run.tag == b"n"):
             state.send_client(data)
@@ -167,9 +183,11 @@ class Answers:
         state, head = self._state, self._state.pending.head
         error = asynchronous.ErrorResponse.decode(run.body)
         own = head.error if head is not None else None
+        report(state, _what_failed(error, own, redacts=state.redacts(head)))
         state.copies_in = False
         if error.fields.get("V", "ERROR") != "ERROR":
             state.send_client(run.data)
+            withdraw(state, "the connection was lost")
             state.enter(Phase.CLOSED)
             state.act(Close())
             return
@@ -218,7 +236,12 @@ class Answers:
             state.redacting = state.pending.redacts
         state.level.transaction(status)
         state.is_outside_transaction = status == "I"
+        state.has_failed = status == "E"
         if not head.hides_ready:
+            if ends_with_ready(state.released_unit):
+                report(state)
+            elif status == "I":
+                report(state, "" if state.release is None or state.release.has_begun else "it was not executed")
             state.send_client(run.data)
         if head.then is not None:
             head.then()
@@ -230,3 +253,11 @@ def _row_description(body: bytes | memoryview) -> results.RowDescription:
 
 
 _remembered = lru_cache(maxsize=512)(results.RowDescription.decode)
+
+
+def _what_failed(error: asynchronous.ErrorResponse, own: ProxyError | None, *, redacts: bool) -> str:
+    """For the record of an approval: as much as the client is told."""
+    if own is not None:
+        return f"{own.sqlstate}: {own.message}"
+    fields = error.fields
+    return error.sqlstate if redacts and not is_harmless(fields) else f"{error.sqlstate}: {error.message}"

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from pgproxy.errors import NotUnderstood, ProxyError
+from pgproxy.session.admission import DECIDED_WHEN_RUN
 from pgproxy.session.analysis import UNREADABLE, Analysis
+from pgproxy.session.holding import Holding
 from pgproxy.session.pending import Pending, Request
 from pgproxy.session.phases import Phase
 from pgproxy.session.prepared import Portal, Verdict, Watched
@@ -29,16 +31,28 @@ Then = Callable[[Portal], None]
 class Binding:
     """Binds portals."""
 
-    def __init__(self, state: SessionState, analysis: Analysis) -> None:
+    def __init__(self, state: SessionState, analysis: Analysis, holding: Holding) -> None:
         self._state = state
         self._analysis = analysis
+        self._holding = holding
 
     def bind(self, portal: Portal, sent: bytes, then: Then, *, is_just_decided: bool = False) -> None:
-        """Send Bind; `then` is called once the portal is certain to mean what was decided.
+        """Send Bind when nothing holds the statement; `then` is called once the portal is certain to mean what was
+        decided.
 
         Args:
             is_just_decided: nothing of the client's came in between.
         """
+        raw = portal.verdict.raw
+        if raw is not None and raw.handling in DECIDED_WHEN_RUN:
+            self.bind_only(portal, sent, then, is_just_decided=is_just_decided)
+        else:
+            self._holding.when_permitted(
+                portal, lambda portal: self.bind_only(portal, sent, then, is_just_decided=is_just_decided)
+            )
+
+    def bind_only(self, portal: Portal, sent: bytes, then: Then, *, is_just_decided: bool = False) -> None:
+        """As `bind`, for a portal that is not executed, or held only when its execution is known."""
         state, watched = self._state, portal.verdict.watched
         if portal.verdict.looks_up_names and not is_just_decided:
             self._announce(portal, lambda: self.bind(portal, sent, then, is_just_decided=True))
@@ -80,6 +94,9 @@ class Binding:
             return
 
         def decided() -> None:
+            self._holding.when_permitted(portal, charged)
+
+        def charged(portal: Portal) -> None:
             if is_charged(self._state, portal.verdict, portal.bind):
                 self.check_formats(portal, then)
 
@@ -125,8 +142,11 @@ class Binding:
                 refuse_here(self._state, error)
                 return
             prepared.announced.clear()
+            release = portal.verdict.release
             prepared.verdict = portal.verdict = fresh
             prepared.is_stale = False
+            if release is not None:
+                portal.verdict = fresh.released(release)
             portal.decided_at = self._state.moment
             then()
 

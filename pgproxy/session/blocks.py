@@ -12,7 +12,7 @@ from pgproxy.catalog.model import Source
 from pgproxy.errors import NotUnderstood, ProxyError
 from pgproxy.session.binding import Then
 from pgproxy.session.phases import Phase
-from pgproxy.session.prepared import Portal
+from pgproxy.session.prepared import Portal, Verdict
 from pgproxy.session.questions import about_catalog, about_code
 from pgproxy.session.refusing import refuse_here
 from pgproxy.session.state import SessionState
@@ -68,6 +68,7 @@ class Blocks:
             except ProxyError as error:
                 refuse_here(state, error)
                 return
+            portal.inner = Verdict(raw, decision, rules.version, understanding)
             portal.verdict = replace(portal.verdict, decision=decision)
             then(portal)
 

@@ -83,6 +83,15 @@ class Values(ABC):
         return [b"\0".join((form, *(str(len(text)).encode() + b" " + text for text in way))) for way in ways]
 
 
+def parameter_texts(
+    state: SessionState, bind: Bind | None, types: Sequence[int], catalog: Mapping[int, Type]
+) -> tuple[str | None, ...]:
+    """The parameters of a Bind for people."""
+    if bind is None:
+        return ()
+    return ParameterValues(bind, types, catalog, state.formats.now(), ServerChoice.of(state)).whole_texts()
+
+
 class ParameterValues(Values):
     """The parameters of a Bind.
 
@@ -113,6 +122,25 @@ class ParameterValues(Values):
         value = self._parameters[index]
         type_oid = self._types[index] if index < len(self._types) else 0
         return [] if value is None else self.texts_of(value, type_oid, self._format(index), number)
+
+    def whole_texts(self) -> tuple[str | None, ...]:
+        """Of each parameter for people; what has no text here as \\x…; None: NULL."""
+        return tuple(
+            None if value is None else self._whole_text(at, value) for at, value in enumerate(self._parameters)
+        )
+
+    def _whole_text(self, index: int, value: bytes) -> str:
+        type_oid = self._base(self._types[index]) if index < len(self._types) else 0
+        format_code = self._format(index)
+        codec = builtin.codec(type_oid, self._settings)
+        try:
+            if format_code == BINARY_FORMAT:
+                if codec is None:
+                    return "\\x" + value.hex()
+                value = codec.to_text(codec.decoder(format_code)(value))
+            return value.decode()
+        except (*UNPARSEABLE, UnicodeDecodeError):
+            return "\\x" + value.hex()
 
     def texts_of(self, value: bytes, type_oid: int, format_code: int, number: int) -> list[bytes]:
         """Of one value of a type. Raises NotUnderstood."""

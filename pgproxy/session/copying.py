@@ -6,9 +6,12 @@ Source: PostgreSQL manual, "COPY Operations".
 from __future__ import annotations
 
 from pgproxy.errors import MalformedMessage, ProxyError, UpstreamUnreachable
+from pgproxy.session.actions import CancelStatement
+from pgproxy.session.holds import Release
 from pgproxy.session.pending import Pending, Request
 from pgproxy.session.phases import Phase
 from pgproxy.session.probing import RowCounter
+from pgproxy.session.row_cap import cap_reached, within_cap
 from pgproxy.session.state import SessionState
 from pgproxy.wire import copying, query
 from pgproxy.wire.framing import Frame, Run
@@ -66,10 +69,21 @@ class Copying:
             case b"H":
                 copy_out.begin(copying.CopyOutResponse.decode(run.body))
             case b"d":
-                data = copy_out.rewritten(run)
+                if head.release is not None:
+                    run = self._within_cap(run, head, head.release)
+                data = copy_out.rewritten(run) if run.count else b""
             case _:
                 copy_out.end()
-        self._state.send_client(data)
+        if data and not (head.is_cut and run.tag == b"c"):
+            self._state.send_client(data)
+
+    def _within_cap(self, run: Run, head: Pending, release: Release) -> Run:
+        was_cut = head.is_cut
+        run = within_cap(run, head, release)
+        if head.is_cut and not was_cut:
+            head.error = cap_reached(release)
+            self._state.act(CancelStatement())
+        return run
 
     def _begin_in(self, run: Run, head: Pending) -> None:
         if not head.takes_data:

@@ -26,7 +26,7 @@ from pgproxy.session.questions import about_settings, settings_for
 from pgproxy.session.refusing import REFUSED_STATEMENT, refuse, refuse_query
 from pgproxy.session.session import CleanBytes, CleanEvent, CleanGone, CleanReady, CleanRefused
 from pgproxy.session.state import SessionState
-from pgproxy.session.understanding import enforced
+from pgproxy.session.understanding import allowed
 from pgproxy.statements.model import StatementClass
 from pgproxy.wire import asynchronous, framing, query, results
 
@@ -185,7 +185,7 @@ class ElsewhereRuns:
         try:
             if statement.facts.classes & WRITES and not may_write:
                 raise statement.error
-            enforced(
+            allowed(
                 decide_elsewhere(statement.facts, state.context.identity, state.context.rules(), may_write=may_write)
             )
         except ProxyError as error:

@@ -14,6 +14,7 @@ from pgproxy.session.prepared import Portal, Verdict
 from pgproxy.session.state import SessionState
 from pgproxy.session.tokens import literal_tokens
 from pgproxy.statements.model import RawStatement
+from pgproxy.wire import query
 
 
 class Execution:
@@ -23,9 +24,24 @@ class Execution:
         self._state = state
         self._inside = inside
 
-    def execute(self, portal: Portal, sent: bytes, then: Callable[[], None] | None = None) -> None:
-        """Send Execute; `then` is called when it completed and what it changed is noted."""
+    def execute(
+        self, portal: Portal, max_rows: int = 0, *, flush: bool = False, then: Callable[[], None] | None = None
+    ) -> None:
+        """Send Execute; `then` is called when it completed and what it changed is noted.
+
+        Args:
+            max_rows: what the client asked for; 0: all. One more than an approval allows shows whether there are more.
+        """
         state, verdict = self._state, portal.verdict
+        if verdict.is_held and not portal.is_started:
+            raise AssertionError("a held statement was about to be executed")
+        release = verdict.release
+        if release is not None:
+            release.has_begun = True
+        left = None if release is None else release.rows_left
+        if left is not None and not 0 < max_rows <= left:
+            max_rows = left + 1
+        sent = query.Execute(portal.name, max_rows).encode() + (query.Flush().encode() if flush else b"")
         portal.is_started = True
         state.moment += 1
         state.redacting = state.redacting or verdict.redacts
@@ -47,6 +63,7 @@ class Execution:
             takes_data=verdict.takes_data,
             copy_out=self._copy_out(portal),
             declares_cursor=verdict.declares_cursor,
+            release=release,
         )
         if portal.is_held_back:
             self._inside.hold_back(portal, pending, completed)

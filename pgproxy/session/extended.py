@@ -182,11 +182,11 @@ class ExtendedProtocol:
 
         def executable(portal: Portal) -> None:
             state.has_open_batch = True
-            if portal.is_held_back:
+            if portal.is_awaited:
                 state.enter(Phase.RUNNING)
-                self._execution.execute(portal, frame.data + query.Flush().encode(), lambda: state.enter(Phase.READY))
+                self._execution.execute(portal, message.max_rows, flush=True, then=lambda: state.enter(Phase.READY))
             else:
-                self._execution.execute(portal, frame.data)
+                self._execution.execute(portal, message.max_rows)
                 state.enter(Phase.READY)
 
         self._inside.when_executable(portal, executable)

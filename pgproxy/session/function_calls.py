@@ -13,6 +13,7 @@ from collections import deque
 
 from pgproxy.errors import ProxyError
 from pgproxy.session.admission import has_masks
+from pgproxy.session.holding import Holding
 from pgproxy.session.large_objects import Call, Concerns, not_own_object
 from pgproxy.session.pending import Pending, Request
 from pgproxy.session.phases import Phase
@@ -29,8 +30,9 @@ from pgproxy.wire.framing import Frame
 class FunctionCalls:
     """Answers them one at a time."""
 
-    def __init__(self, state: SessionState) -> None:
+    def __init__(self, state: SessionState, holding: Holding) -> None:
         self._state = state
+        self._holding = holding
 
     def on_function_call(self, frame: Frame) -> None:
         state, context = self._state, self._state.context
@@ -40,11 +42,23 @@ class FunctionCalls:
             state.wait_for_answers(frame)
             return
         try:
-            decision_for_utility(raw, context.identity, context.rules())
-            if not is_masked:
-                state.ask(Pending(Request.QUERY, verdict=Verdict(raw, passes_rows=True)), frame.data)
-                return
-            call = state.large_objects.call(query.FunctionCall.decode(frame.body))
+            message = query.FunctionCall.decode(frame.body)
+            decision = decision_for_utility(raw, context.identity, context.rules())
+        except ProxyError as error:
+            refuse_query(state, error)
+            return
+        self._holding.when_permitted_whole((raw,), str(message), decision, lambda: self._call(raw, frame, message))
+
+    def _call(self, raw: RawStatement, frame: Frame, message: query.FunctionCall) -> None:
+        state = self._state
+        if state.release is not None:
+            state.release.has_begun = True
+        if not has_masks(state.context):
+            pending = Pending(Request.QUERY, verdict=Verdict(raw, passes_rows=True), release=state.release)
+            state.ask(pending, frame.data)
+            return
+        try:
+            call = state.large_objects.call(message)
         except ProxyError as error:
             refuse_query(state, error)
             return

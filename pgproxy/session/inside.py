@@ -14,21 +14,23 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 
 from pgproxy.catalog.model import FIRST_NORMAL_OID
-from pgproxy.errors import NotUnderstood, ProxyError, StatementDenied
-from pgproxy.policy.matching import ColumnMask
+from pgproxy.errors import NotUnderstood, ProxyError
 from pgproxy.session.admission import has_masks
 from pgproxy.session.analysis import Analysis
 from pgproxy.session.binding import RENAMED, Binding, Then
 from pgproxy.session.blocks import Blocks
+from pgproxy.session.holding import Holding
 from pgproxy.session.pending import Pending, Request
 from pgproxy.session.phases import Phase
 from pgproxy.session.prepared import RESERVED_PREFIX, Portal, Prepared, Verdict
 from pgproxy.session.probing import is_charged
-from pgproxy.session.questions import about_creation_schema, about_materialized_view, about_temporary_relation
+from pgproxy.session.questions import about_materialized_view
 from pgproxy.session.refusing import refuse_here, refuse_parsed
 from pgproxy.session.state import Gate, OfTokens, SessionState
+from pgproxy.session.targets import Targets
 from pgproxy.session.tokens import (
     check_no_tokens,
     check_same_tree,
@@ -38,11 +40,10 @@ from pgproxy.session.tokens import (
     with_real_literals_inside,
     with_real_parameters,
 )
-from pgproxy.session.understanding import check_making, masks_to_hand_on, without_parameters
 from pgproxy.session.unseen_code import check_unseen_code
 from pgproxy.statements.grammar import split
 from pgproxy.statements.literals import Spliced
-from pgproxy.statements.model import ColumnId, Handling, RawStatement
+from pgproxy.statements.model import Handling, RawStatement
 from pgproxy.wire import query, results
 from pgproxy.wire.formats import oids
 
@@ -55,31 +56,32 @@ HELD = NotUnderstood(
     hint="Declare it without WITH HOLD, or without the functions.",
 )
 
-MAX_TEMPORARY_COLUMNS = 50_000
-"""Columns that carry masks, of all temporary relations that one session ever made."""
-
 
 class Inside:
     """Makes such a portal executable, and notes what its execution made."""
 
-    def __init__(self, state: SessionState, analysis: Analysis, binding: Binding) -> None:
+    def __init__(self, state: SessionState, analysis: Analysis, binding: Binding, holding: Holding) -> None:
         self._state = state
+        self._holding = holding
         self._analysis = analysis
         self._binding = binding
         self._blocks = Blocks(state)
+        self._targets = Targets(state)
 
     def when_executable(self, portal: Portal, then: Then) -> None:
-        """`then` is called when it is certain what the portal's execution means."""
+        """`then` is called when it is certain what the portal's execution means, and nothing holds it."""
         verdict, raw = portal.verdict, portal.verdict.raw
         if raw is not None and raw.handling is Handling.ANALYSE and portal.decided_at != self._state.moment:
-            self._look_again(verdict, lambda: then(portal))
+            self._look_again(verdict, lambda: self._holding.when_permitted(portal, then))
             return
         if raw is None or portal.is_started:
             then(portal)
-        elif raw.sets_code_off and has_masks(self._state.context):
-            check_unseen_code(self._state, raw, lambda: self._make_executable(portal, raw, then))
+            return
+        permitted = partial(self._holding.when_permitted, then=then)
+        if raw.sets_code_off and has_masks(self._state.context):
+            check_unseen_code(self._state, raw, lambda: self._make_executable(portal, raw, permitted))
         else:
-            self._make_executable(portal, raw, then)
+            self._make_executable(portal, raw, permitted)
 
     def _make_executable(self, portal: Portal, raw: RawStatement, then: Then) -> None:
         match raw.handling:
@@ -111,7 +113,7 @@ class Inside:
         assert verdict.raw is not None
 
         def again(fresh: Verdict) -> None:
-            if fresh.tree == verdict.tree and fresh.decision == verdict.decision:
+            if fresh.tree == verdict.tree and fresh.decision == verdict.as_decided:
                 then()
             else:
                 refuse_here(state, RENAMED)
@@ -140,7 +142,7 @@ class Inside:
         if raw.handling is Handling.PREPARE:
             self._decide_prepared(raw, known)
         else:
-            self._find_made(portal, raw, answer, known)
+            self._targets.find_made(portal, raw, answer, known)
 
     # FETCH -----------------------------------------------------------------------------------------------------
 
@@ -275,7 +277,7 @@ class Inside:
 
         nothing = (None,) * len(prepared.verdict.parameter_types)
         bind = query.Bind(PROBE_PORTAL, prepared.name, (), nothing, ()).encode()
-        self._binding.bind(Portal(PROBE_PORTAL, prepared, prepared.verdict), bind, bound)
+        self._binding.bind_only(Portal(PROBE_PORTAL, prepared, prepared.verdict), bind, bound)
 
     def _executes(self, portal: Portal, raw: RawStatement, prepared: Verdict, then: Then) -> None:
         outer = portal.verdict
@@ -300,6 +302,7 @@ class Inside:
         def decided(verdict: Verdict) -> None:
             # What the view compares was counted when it was made.
             if is_charged(state, replace(verdict, decision=None), None):
+                portal.inner = verdict
                 portal.verdict = outer.around(verdict)
                 then(portal)
 
@@ -330,7 +333,7 @@ class Inside:
                 return
             portal.inner = verdict
             portal.verdict = outer.around(verdict)
-            self._check_target(portal, raw, verdict, finish)
+            self._targets.check(portal, raw, verdict, finish)
 
         def executes(verdict: Verdict) -> None:
             try:
@@ -397,97 +400,6 @@ class Inside:
         state.ask(parsed, parse)
         bind = replace(bind or query.Bind(portal.name, ""), statement=WRAPPER_STATEMENT)
         state.ask(Pending(Request.BIND, visible=False, is_redacted=is_redacted), bind.encode())
-
-    def _check_target(self, portal: Portal, raw: RawStatement, inner: Verdict, then: Callable[[], None]) -> None:
-        """What the rows go into keeps the masks of what fed it, or may not be made."""
-        state, target, understanding = self._state, raw.target, inner.understanding
-        if target is None or understanding is None:
-            then()
-            return
-        rules = state.context.rules()
-        masks = masks_to_hand_on(understanding, state.context.identity, rules, state.context.pins.under(rules))
-        if target.is_temporary:
-            if any(masks):
-                self._feed(portal, masks, then)
-            else:
-                then()
-        elif target.schema:
-            self._check_making(portal, raw, inner, target.schema, masks, then)
-        else:
-            rows: list[bytes] = []
-
-            def answered() -> None:
-                (schema,) = results.DataRow.decode(rows[-1][5:]).values()
-                self._check_making(portal, raw, inner, (schema or b"").decode(), masks, then)
-
-            unknown = NotUnderstood("not provably safe: where the relation will be is not known")
-            state.ask_ourselves(about_creation_schema(), unknown, rows, answered)
-
-    def _check_making(
-        self,
-        portal: Portal,
-        raw: RawStatement,
-        inner: Verdict,
-        schema: str,
-        masks: Sequence[ColumnMask | None],
-        then: Callable[[], None],
-    ) -> None:
-        state, understanding = self._state, inner.understanding
-        assert raw.target is not None and understanding is not None
-        if schema.startswith("pg_temp"):  # search_path says so
-            if any(masks):
-                self._feed(portal, masks, then)
-            else:
-                then()
-            return
-        rules = state.context.rules()
-        pins = state.context.pins.under(rules)
-        try:
-            understanding = understanding.own(inner.parameter_types, inner.row)
-            if raw.inner is not None and raw.inner.handling is Handling.EXECUTE:
-                understanding = without_parameters(understanding)  # they are the arguments of EXECUTE
-            decision = check_making(raw.target, schema, understanding, state.context.identity, rules, pins)
-        except ProxyError as error:
-            refuse_here(state, error)
-            return
-        if is_charged(state, replace(inner, decision=decision), portal.bind):
-            then()
-
-    def _feed(self, portal: Portal, masks: Sequence[ColumnMask | None], then: Callable[[], None]) -> None:
-        if len(self._state.temporary) + len(masks) > MAX_TEMPORARY_COLUMNS:
-            error = StatementDenied(
-                "this session made too many temporary tables of masked columns",
-                detail="rule builtin.temporary",
-                hint="Connect again.",
-            )
-            refuse_here(self._state, error)
-            return
-        portal.feeds = tuple(masks)
-        portal.is_held_back = True
-        then()
-
-    def _find_made(self, portal: Portal, raw: RawStatement, answer: bytes, then: Callable[[], None]) -> None:
-        """A temporary relation was made: its columns carry masks from now on."""
-        state, target = self._state, raw.target
-        assert target is not None
-        is_made = results.CommandComplete.decode(answer[5:]).command.startswith("SELECT")
-        if not is_made and target.has_data:  # IF NOT EXISTS: it was there before
-            then()
-            return
-        rows: list[bytes] = []
-
-        def answered() -> None:
-            if not rows:
-                refuse_here(state, unknown)
-                return
-            oid = int(results.only_value(rows[-1]))
-            if not any(column.relation == oid for column in state.temporary):
-                found = {ColumnId(oid, at): mask for at, mask in enumerate(portal.feeds, 1) if mask is not None}
-                state.temporary.update(found)
-            then()
-
-        unknown = NotUnderstood("not provably safe: the relation that was made is not found")
-        state.ask_ourselves(about_temporary_relation(target.name), unknown, rows, answered)
 
 
 def _check_arguments(raw: RawStatement, arguments: Verdict, parameter_types: Sequence[int]) -> None:

@@ -44,6 +44,10 @@ class Names:
         """A portal of Bind, no cursor."""
         return name in self._portals
 
+    @property
+    def has_portals(self) -> bool:
+        return bool(self._portals)
+
     def portal(self, name: str) -> Portal:
         """Raises UnknownPortal."""
         portal = self._portals.get(name)

@@ -15,6 +15,7 @@ from enum import Enum
 from pgproxy.errors import ProxyError
 from pgproxy.masking.plan import MaskPlan
 from pgproxy.session.copyout import CopyOut
+from pgproxy.session.holds import Release
 from pgproxy.session.prepared import Portal, Prepared, Verdict
 from pgproxy.statements.model import RawStatement
 
@@ -84,6 +85,12 @@ class Pending:
     """Rows of a COPY TO STDOUT may come for this request."""
     has_all_data: bool = False
     """The client sent CopyDone or CopyFail before it heard that the COPY began."""
+    release: Release | None = None
+    """EXECUTE, QUERY: of an approved statement; its rows are counted."""
+    counted_rows: int = 0
+    """Of these as the client got them."""
+    is_cut: bool = False
+    """More rows came than the approval allows; none of them goes to the client."""
     is_simple: bool = False
     """Describe of a simple Query's statement: NoData has no place in that protocol."""
     position_offset: int | None = 0
@@ -121,6 +128,11 @@ class PendingQueue:
         return any(one.redacts for one in self._queue)
 
     @property
+    def has_visible(self) -> bool:
+        """The client waits for an answer."""
+        return any(one.visible for one in self._queue)
+
+    @property
     def declares_cursor(self) -> bool:
         return any(one.declares_cursor for one in self._queue)
 
@@ -128,7 +140,10 @@ class PendingQueue:
     def needs_whole_rows(self) -> bool:
         """A request whose rows are masked, or read by the session itself, is under way."""
         return any(
-            one.plan is not None or one.rows is not None or (one.copy_out is not None and one.copy_out.masks_anything)
+            one.plan is not None
+            or one.rows is not None
+            or one.release is not None
+            or (one.copy_out is not None and one.copy_out.masks_anything)
             for one in self._queue
         )
 

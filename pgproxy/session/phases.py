@@ -23,6 +23,8 @@ class Phase(Enum):
     """A statement of a simple Query runs; the next one of the string waits for it."""
     ELSEWHERE = "elsewhere"
     """A statement that cannot be analysed goes to the clean login; only its own batch goes on."""
+    HELD = "held"
+    """A statement waits for reviewers; nothing of it was executed."""
     DISCARDING = "discarding"
     """After an error: messages are dropped until Sync, as the server does."""
     CLOSED = "closed"
@@ -34,6 +36,7 @@ TRANSITIONS: Mapping[Phase, frozenset[Phase]] = {
     ),
     Phase.ANALYSING: frozenset(
         {
+            Phase.HELD,
             Phase.READING_CATALOG,
             Phase.READY,
             Phase.BINDING,
@@ -50,6 +53,7 @@ TRANSITIONS: Mapping[Phase, frozenset[Phase]] = {
     Phase.RUNNING: frozenset(
         {Phase.ANALYSING, Phase.BINDING, Phase.READY, Phase.ELSEWHERE, Phase.DISCARDING, Phase.CLOSED}
     ),
+    Phase.HELD: frozenset({Phase.READY, Phase.CLOSED}),
     Phase.ELSEWHERE: frozenset({Phase.READY, Phase.DISCARDING, Phase.CLOSED}),
     Phase.DISCARDING: frozenset({Phase.READY, Phase.CLOSED}),
     Phase.CLOSED: frozenset(),

@@ -6,7 +6,7 @@ the one it was bound under, for the server executes what was bound, whatever the
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final
 
@@ -16,10 +16,11 @@ from pgproxy.errors import NotUnderstood
 from pgproxy.login.identity import Identity
 from pgproxy.masking.keys import MaskingKeys
 from pgproxy.masking.plan import MaskPlan
-from pgproxy.policy.decision import Decision
+from pgproxy.policy.decision import Action, Decision
 from pgproxy.policy.matching import ColumnMask, Pins
 from pgproxy.policy.rules import Rules
 from pgproxy.policy.subject import subject_of
+from pgproxy.session.holds import Release
 from pgproxy.session.understanding import Understanding, decision_for, decision_for_utility, plan_for
 from pgproxy.statements.model import Handling, RawStatement, Reached
 from pgproxy.wire.query import Bind
@@ -78,6 +79,10 @@ class Verdict:
     """Without a tree: SHOW, or anything of an identity that has no masks."""
     kept_level: str | None = None
     """SET client_min_messages, kept by the proxy: the level that its execution sets."""
+    before_release: Decision | None = None
+    """What was decided, where an approval or the planner's estimate made it milder."""
+    release: Release | None = None
+    """An approval lets this one execution run, and what is fetched of the cursor that it opens."""
     renames: str | None = None
     """SHOW client_min_messages, asked under the proxy's own name: what its column is called."""
     plans: dict[PlanKey, MaskPlan | None] = field(default_factory=dict, compare=False)
@@ -139,7 +144,10 @@ class Verdict:
     def around(self, inner: Verdict) -> Verdict:
         """This EXPLAIN, DECLARE or CREATE TABLE AS for one execution: its result is no data, its errors are those of
         what is inside."""
-        decision = None if inner.decision is None else replace(inner.decision, columns=())
+        decision = self.decision
+        if inner.decision is not None:
+            decision = inner.decision.also_held(decision)
+            decision = replace(decision, columns=())
         return replace(self, decision=decision, passes_rows=True)
 
     def copying(self, inner: Verdict) -> Verdict:
@@ -149,6 +157,29 @@ class Verdict:
     def reading(self, cursor: Verdict) -> Verdict:
         """This FETCH, MOVE or EXECUTE of what was declared, bound or prepared under that verdict."""
         return replace(cursor, raw=self.raw, plans={})
+
+    @property
+    def is_held(self) -> bool:
+        """A rule holds it, and no approval lets it run."""
+        return self.decision is not None and self.decision.action is not Action.ALLOW and self.release is None
+
+    @property
+    def as_decided(self) -> Decision | None:
+        return self.before_release or self.decision
+
+    def settled(self) -> Verdict:
+        """With the planner's estimate no rule holds this one execution."""
+        if self.decision is None:
+            return self
+        milder = replace(self.decision, action=Action.ALLOW, holds=(), asks_estimate=False)
+        return replace(self, decision=milder, before_release=self.as_decided)
+
+    def released(self, release: Release) -> Verdict:
+        """For the one execution that was approved."""
+        decision = self.decision
+        if decision is not None and release.permit.reveals:
+            decision = replace(decision, columns=tuple(replace(column, mask=None) for column in decision.columns))
+        return replace(self, decision=decision, before_release=self.as_decided, release=release, plans={})
 
     @property
     def redacts(self) -> bool:
@@ -236,12 +267,20 @@ class Portal:
     """`SessionState.moment` when it was last certain what it means."""
     inner: Verdict | None = None
     """EXPLAIN, DECLARE, CREATE TABLE AS and COPY: of the statement inside, for this execution."""
+    decide_target: Callable[[float | None], Decision] | None = None
+    """CREATE TABLE AS: decides, with the planner's estimate, on the table that it makes."""
     bind: Bind | None = None
     """What the client bound it by; None: a simple Query's."""
     is_held_back: bool = False
     """The answer to its Execute, and all that follows, waits for what the session has to learn of it."""
     feeds: tuple[ColumnMask | None, ...] = ()
     """The masks that the columns of the temporary table it makes will carry."""
+
+    @property
+    def is_awaited(self) -> bool:
+        """Nothing behind its Execute is sent before that completed."""
+        release = self.verdict.release
+        return self.is_held_back or (release is not None and release.rows_left is not None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ All of it is under names with the reserved prefix, and none of its replies reach
 from __future__ import annotations
 
 from collections.abc import Container, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from pgproxy.catalog.model import Function
@@ -123,6 +123,23 @@ WHERE m.oid OPERATOR(pg_catalog.=) ${oid}::pg_catalog.oid
 the snapshot must be the present one, or the object such as nobody else can have touched."""
 
 
+_HOLD_CONTEXT = """
+SELECT pg_catalog.current_setting('pgproxy.reason', true), pg_catalog.current_setting('pgproxy.on_hold', true),
+  pg_catalog.concat_ws(
+    ';',
+    pg_catalog.current_setting('search_path'),
+    pg_catalog.current_setting('role'),
+    pg_catalog.current_setting('session_replication_role'),
+    pg_catalog.current_setting('TimeZone'),
+    pg_catalog.current_setting('DateStyle'),
+    pg_catalog.current_setting('IntervalStyle')
+  ),
+  (SELECT pg_catalog.string_agg(c.oid::pg_catalog.text, ',' ORDER BY c.oid)
+   FROM pg_catalog.pg_class AS c
+   WHERE c.relname OPERATOR(pg_catalog.=) ANY ($1::pg_catalog.name[]))
+"""
+
+
 @dataclass(frozen=True, slots=True)
 class Question:
     """One message, and which statement of ours it prepares."""
@@ -191,6 +208,32 @@ def about_body(function: Function, prepared: Container[str]) -> list[Question]:
 def about_formats() -> list[Question]:
     """How the server writes values now, one row."""
     return _asked(FORMATS_QUERY, ())
+
+
+def about_hold(names: Sequence[str]) -> list[Question]:
+    """What a statement that is held depends on beside its text, one row: pgproxy.reason, pgproxy.on_hold, settings,
+    and the OIDs of all relations of these names."""
+    quoted = ('"' + name.replace("\\", "\\\\").replace('"', '\\"') + '"' for name in sorted(set(names)))
+    return _asked(_HOLD_CONTEXT, (("{" + ",".join(quoted) + "}").encode("utf-8", "surrogateescape"),))
+
+
+def about_estimate(text: str, types: Sequence[int], bind: query.Bind | None) -> list[Question]:
+    """The planner's plan for a query, one row; nothing of it is executed.
+
+    Args:
+        types: of its parameters.
+        bind: where they come from; None: it has none.
+    """
+    given = query.Bind(QUESTION, QUESTION) if bind is None else replace(bind, portal=QUESTION, statement=QUESTION)
+    return _answered_at_once(
+        [
+            Question(Request.CLOSE, query.Close("S", QUESTION).encode()),
+            Question(Request.PARSE, query.Parse(QUESTION, f"EXPLAIN (FORMAT JSON) {text}", tuple(types)).encode()),
+            Question(Request.BIND, replace(given, result_formats=()).encode()),
+            Question(Request.EXECUTE, query.Execute(QUESTION, 0).encode()),
+            Question(Request.CLOSE, query.Close("P", QUESTION).encode()),
+        ]
+    )
 
 
 _CARRIED_SETTINGS = (

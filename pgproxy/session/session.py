@@ -8,6 +8,7 @@ from typing import Protocol
 
 from pgproxy.errors import ProxyError
 from pgproxy.session.actions import Action
+from pgproxy.session.holds import HoldEvent
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +60,16 @@ class Session(Protocol):
         """The answer to `AskPresent`; None: it cannot be found out."""
 
     def clean_event(self, event: CleanEvent) -> Sequence[Action]: ...
+
+    @property
+    def is_held(self) -> bool:
+        """A statement waits for an approval."""
+
+    def hold_event(self, event: HoldEvent) -> Sequence[Action]:
+        """The answers to `AskApproval`."""
+
+    def cancel(self) -> Sequence[Action]:
+        """The client cancels the statement that is held."""
 
     def client_gone(self) -> Sequence[Action]: ...
 

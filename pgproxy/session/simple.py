@@ -11,12 +11,13 @@ from collections.abc import Sequence
 from functools import partial
 
 from pgproxy.errors import NotAnalysable, ProxyError
-from pgproxy.session.admission import Admitted, admit
+from pgproxy.session.admission import Admitted, admit, whole_decision
 from pgproxy.session.analysis import Analysis
 from pgproxy.session.binding import Binding
 from pgproxy.session.copyout import CopyOut
 from pgproxy.session.elsewhere import ElsewhereRuns, Run
 from pgproxy.session.execution import Execution
+from pgproxy.session.holding import Holding
 from pgproxy.session.inside import Inside
 from pgproxy.session.names import Elsewhere
 from pgproxy.session.pending import Pending, Request
@@ -42,7 +43,9 @@ class SimpleProtocol:
         inside: Inside,
         execution: Execution,
         elsewhere: ElsewhereRuns,
+        holding: Holding,
     ) -> None:
+        self._holding = holding
         self._state = state
         self._analysis = analysis
         self._binding = binding
@@ -80,11 +83,21 @@ class SimpleProtocol:
             else:
                 self._run_elsewhere(raws[0], frame, error)
             return
-        if all(item.is_plain for item in script):
-            self._forward_query(script, frame.data)
-            return
+        if not raws or all(item.is_plain for item in script):
+            decision = whole_decision(script, state.context)
+            self._holding.when_permitted_whole(raws, sql, decision, lambda: self._forward_query(script, frame.data))
+        elif len(script) == 1:
+            self._run(script, frame)
+        else:
+            decision = whole_decision(script, state.context)
+            self._holding.when_permitted_whole(raws, sql, decision, lambda: self._run(script, frame))
+
+    def _run(self, script: Sequence[Admitted], frame: Frame) -> None:
+        """Statement by statement."""
+        state = self._state
         self._keeps_block = state.has_open_batch and len(script) == 1
         state.script = deque(script)
+        state.has_run_statement = False
         state.enter(Phase.RUNNING)
         self._alone = frame if len(script) == 1 else None
         self._next_statement()
@@ -102,6 +115,8 @@ class SimpleProtocol:
         verdicts = [item.verdict(state.context.rules().version) for item in script]
         for one in verdicts:
             state.formats.executes(one)
+        if state.release is not None:
+            state.release.has_begun = True
         pending = Pending(
             Request.QUERY,
             verdict=next((one for one in verdicts if one.passes_rows), None),
@@ -109,6 +124,7 @@ class SimpleProtocol:
             copy_out=CopyOut() if any(one.is_copy_by_text for one in verdicts) else None,
             is_redacted=any(one.redacts for one in verdicts),
             commands=deque(item.raw for item in script),
+            release=state.release,
         )
         state.redacting = state.redacting or pending.is_redacted
         if len(script) != 1 or script[0].raw.handling is Handling.TRANSACTION:
@@ -152,18 +168,18 @@ class SimpleProtocol:
         elif verdict.reads_by_name or not verdict.is_analysed:
             describe = query.Describe("P", "").encode()
             state.ask(Pending(Request.DESCRIBE_PORTAL, verdict=verdict, is_simple=True), describe)
-        execute = query.Execute("", 0).encode()
         # A Sync that comes during a COPY is ignored: not sent before its end.
-        if state.script or verdict.takes_data or portal.is_held_back or self._keeps_block:
-            self._execution.execute(portal, execute + query.Flush().encode(), self._executed)
+        if state.script or verdict.takes_data or portal.is_awaited or self._keeps_block:
+            self._execution.execute(portal, flush=True, then=self._executed)
             return
         state.script = None
-        self._execution.execute(portal, execute)
+        self._execution.execute(portal)
         state.sync()
         state.enter(Phase.READY)
 
     def _executed(self) -> None:
         state = self._state
+        state.has_run_statement = True
         if state.script:
             self._next_statement()
             return

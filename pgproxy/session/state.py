@@ -19,6 +19,7 @@ from pgproxy.session.actions import Action, AskPresent, SendClient, SendUpstream
 from pgproxy.session.admission import Admitted
 from pgproxy.session.context import SessionContext
 from pgproxy.session.formats import ReportedFormats
+from pgproxy.session.holds import Release
 from pgproxy.session.inbox import Inbox
 from pgproxy.session.large_objects import OwnObjects
 from pgproxy.session.memory import SessionMemory
@@ -74,6 +75,12 @@ class SessionState:
         self.context = context
         self.phase = Phase.READY
         self.inbox = Inbox()
+        self.unit: Frame | None = None
+        """The client's message that is being handled, which a held statement takes anew once it is approved."""
+        self.release: Release | None = None
+        """The approval that the execution under way has."""
+        self.released_unit: Frame | None = None
+        """The message that it is for."""
         self.pending = PendingQueue()
         self.names = Names()
         self.gate: Gate | None = None
@@ -82,6 +89,8 @@ class SessionState:
         """Statements that the server has and nobody allowed: closed behind the next Sync."""
         self.script: deque[Admitted] | None = None
         """The statements of a simple Query that are still to run; None: no such Query is run statement by statement."""
+        self.has_run_statement = False
+        """A statement of that string was executed."""
         self.prepared_ourselves: set[str] = set()
         """Statements of ours that the server has."""
         self.memory = SessionMemory(context.memory)
@@ -96,6 +105,8 @@ class SessionState:
         """Something of the client's came by the extended protocol since its last Sync."""
         self.is_outside_transaction = True
         """By the last ReadyForQuery."""
+        self.has_failed = False
+        """Its transaction failed, by the last ReadyForQuery."""
         self.idle_at = context.now()
         """When no transaction was open, by the last ReadyForQuery that said so: an open one began later."""
         self.copies_in = False

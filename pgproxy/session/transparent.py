@@ -14,6 +14,7 @@ from pgproxy.login.identity import Identity
 from pgproxy.policy.matching import is_transparent
 from pgproxy.policy.rules import Rules
 from pgproxy.session.actions import Action, Close, SendClient, SendUpstream
+from pgproxy.session.holds import HoldEvent
 from pgproxy.session.replies import error_response
 from pgproxy.session.session import CleanEvent
 from pgproxy.wire import framing
@@ -133,6 +134,18 @@ class TransparentSession:
 
     def clean_event(self, event: CleanEvent) -> Sequence[Action]:
         """Never asked for."""
+        return ()
+
+    @property
+    def is_held(self) -> bool:
+        return False
+
+    def hold_event(self, event: HoldEvent) -> Sequence[Action]:
+        """Never asked for."""
+        return ()
+
+    def cancel(self) -> Sequence[Action]:
+        """Nothing is held."""
         return ()
 
     def client_gone(self) -> Sequence[Action]:

@@ -9,12 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Final
 
 from pgproxy.catalog.model import FIRST_NORMAL_OID, Catalog, Relation, Source
 from pgproxy.errors import ApprovalRequired, NotAnalysable, NotUnderstood, StatementDenied
 from pgproxy.login.identity import Identity
 from pgproxy.masking.keys import MaskingKeys
 from pgproxy.masking.plan import MaskPlan, plan_masks
+from pgproxy.policy.conditions import names_of_touched
 from pgproxy.policy.decide import compares_masked, decide, decide_utility
 from pgproxy.policy.decision import Action, Decision
 from pgproxy.policy.making import decide_making, fed_masks
@@ -41,6 +43,10 @@ class ReadText:
     """The query in it: itself, or what it explains."""
     tree: Node
     """Of the query."""
+
+
+NOT_KNOWN: Final = float("inf")
+"""Rows of what the planner cannot be asked about."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,30 +232,56 @@ def understand_block(raw: RawStatement, source: Source, catalog: Catalog, tempor
     return Understanding(raw, facts, lineage, catalog, temporary=temporary)
 
 
-def decision_for(understanding: Understanding, identity: Identity, rules: Rules, pins: Pins) -> Decision:
-    """Decide; a denial or a hold is raised.
+def decision_for(
+    understanding: Understanding, identity: Identity, rules: Rules, pins: Pins, estimated_rows: float | None = None
+) -> Decision:
+    """Decide; a denial is raised, but for one that waits for the planner's estimate.
+
+    Args:
+        estimated_rows: as `decide`.
 
     Raises:
-        StatementDenied, ApprovalRequired.
+        StatementDenied.
     """
-    check_executed(understanding, identity, rules, pins)
-    facts, lineage, catalog = understanding.facts, understanding.lineage, understanding.catalog
-    decision = decide(facts, lineage, identity, rules, catalog, pins=pins, temporary=understanding.temporary)
-    return enforced(decision)
+    inside = check_executed(understanding, identity, rules, pins)
+    decision = decide(
+        understanding.facts,
+        understanding.lineage,
+        identity,
+        rules,
+        understanding.catalog,
+        pins=pins,
+        temporary=understanding.temporary,
+        estimated_rows=estimated_rows,
+    )
+    for one in inside:
+        decision = decision.also_held(one)
+    return not_denied(decision)
 
 
-def check_executed(understanding: Understanding, identity: Identity, rules: Rules, pins: Pins) -> None:
-    """What it executes by functions would be allowed by itself, and needs no mask. Raises as `decision_for`."""
+def touched_names(
+    understanding: Understanding, identity: Identity, rules: Rules, pins: Pins
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """ "schema.table.column" of everything the statement touches, sorted; and of these what is masked for the
+    identity."""
+    return names_of_touched(understanding.lineage, _masked(understanding, identity, rules, pins))
+
+
+def check_executed(understanding: Understanding, identity: Identity, rules: Rules, pins: Pins) -> list[Decision]:
+    """What it executes by functions would be allowed or held by itself, and needs no mask. Raises as `decision_for`."""
+    found: list[Decision] = []
     for raw, query in understanding.executed:
         if raw is not query.raw:
-            decision_for_utility(raw, identity, rules)
-        decision = decision_for(query, identity, rules, pins)
+            found.append(decision_for_utility(raw, identity, rules))
+        decision = decision_for(query, identity, rules, pins, NOT_KNOWN)
+        found.append(decision)
         if decision.masks_anything or decision.comparisons or decision.counted_rows or decision.tokens:
             raise StatementDenied(
                 "the SQL that a function of this statement executes uses masked columns",
                 detail="rule builtin.function",
                 hint="Send that SQL as a statement of its own, or leave the columns out.",
             )
+    return found
 
 
 def masks_to_hand_on(
@@ -270,20 +302,32 @@ def without_parameters(understanding: Understanding) -> Understanding:
 
 
 def check_making(
-    target: Target, schema: str, understanding: Understanding, identity: Identity, rules: Rules, pins: Pins
+    target: Target,
+    schema: str,
+    understanding: Understanding,
+    identity: Identity,
+    rules: Rules,
+    pins: Pins,
+    estimated_rows: float | None = None,
 ) -> Decision:
     """Decide a permanent relation made of the statement's rows. Raises as `decision_for`."""
     facts, lineage = understanding.facts, understanding.lineage
     masked = _masked(understanding, identity, rules, pins)
-    return enforced(decide_making(target, schema, facts, lineage, identity, rules, masked))
+    return not_denied(decide_making(target, schema, facts, lineage, identity, rules, masked, estimated_rows))
 
 
-def decision_for_utility(raw: RawStatement, identity: Identity, rules: Rules) -> Decision:
-    """As `decision_for`, for a statement that has no tree. COPY and DO are decided when they run."""
+def decision_for_utility(
+    raw: RawStatement, identity: Identity, rules: Rules, estimated_rows: float | None = None
+) -> Decision:
+    """As `decision_for`, for a statement that has no tree. COPY and DO are decided when they run.
+
+    Args:
+        estimated_rows: of the statement inside; None: not known.
+    """
     if raw.handling in (Handling.COPY_OUT, Handling.COPY_IN, Handling.CODE):
         return Decision(Action.ALLOW)
     facts = read_facts(raw) if raw.text else Facts(raw.statement_class)
-    return enforced(decide_utility(raw, facts, identity, rules))
+    return not_denied(decide_utility(raw, facts, identity, rules, estimated_rows))
 
 
 def needs_constants(understanding: Understanding, identity: Identity, rules: Rules, pins: Pins) -> bool:
@@ -302,23 +346,33 @@ def _masked(understanding: Understanding, identity: Identity, rules: Rules, pins
     return masked.seen_through(understanding.lineage.views)
 
 
-def enforced(decision: Decision) -> Decision:
-    """The decision, if the statement may run."""
-    if decision.action is Action.ALLOW:
+def not_denied(decision: Decision) -> Decision:
+    """The decision, if the statement may run or may be held.
+
+    Raises:
+        StatementDenied.
+    """
+    if decision.action is not Action.DENY or decision.asks_estimate:
         return decision
     reason = decision.reasons[0] if decision.reasons else None
     rule = f"rule {reason.rule}" if reason else "rule builtin"
     hint = reason.hint if reason else ""
     text = reason.text if reason else "denied"
-    if decision.is_only_opaque and decision.action is Action.DENY:
+    if decision.is_only_opaque:
         raise NotAnalysable(text, detail=rule, hint=hint)
-    if decision.action is Action.HOLD:
-        raise ApprovalRequired(
-            f"approval required: {text}",
-            detail=rule,
-            hint=hint or "This proxy has no reviewers configured to hold statements for; ask a DBA to run it.",
-        )
     raise StatementDenied(text, detail=rule, hint=hint)
+
+
+def allowed(decision: Decision) -> Decision:
+    """The decision, if the statement may run now, where none can be held.
+
+    Raises:
+        StatementDenied, ApprovalRequired.
+    """
+    if not_denied(decision).action is Action.ALLOW:
+        return decision
+    reason = decision.reasons[0]
+    raise ApprovalRequired(f"approval required: {reason.text}", detail=f"rule {reason.rule}", hint=reason.hint)
 
 
 def check_origins(

@@ -65,6 +65,12 @@ class Store:
             for start in range(0, len(given), _BATCH):
                 await connection.execute(statement, given[start : start + _BATCH])
 
+    async def add(self, connection: AsyncConnection, table: Table, row: Mapping[str, Any]) -> bool:
+        """Insert a row; False: its key is taken."""
+        insert: Any = sqlite.insert if self._engine.dialect.name == "sqlite" else postgresql.insert
+        done = await connection.execute(insert(table).values(dict(row)).on_conflict_do_nothing())
+        return bool(done.rowcount)
+
     async def check(self) -> None:
         """Whether it answers."""
         async with self.transaction() as connection:
@@ -110,7 +116,7 @@ def _sqlite(path: str) -> Store:
     def prepare(connection: Any, _: object) -> None:
         cursor = connection.cursor()
         cursor.execute("PRAGMA journal_mode=WAL")
-        cursor.execute("PRAGMA synchronous=NORMAL")
+        cursor.execute("PRAGMA synchronous=FULL")  # an approval that was released must not come back
         cursor.close()
 
     return Store(engine, path)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from sqlalchemy import BigInteger, Column, Float, Integer, LargeBinary, MetaData, Table, Text
+from sqlalchemy import BigInteger, Boolean, Column, Float, Integer, LargeBinary, MetaData, Table, Text
 
 METADATA: Final = MetaData()
 
@@ -17,6 +17,37 @@ PINS: Final = Table(
     Column("entry", Text, primary_key=True),
 )
 """Which mask entry covered which stored column when it was first seen; `entry` is its key in the rules."""
+
+APPROVALS: Final = Table(
+    "pgproxy_approvals",
+    METADATA,
+    Column("id", Text, primary_key=True),
+    Column("identity", Text, nullable=False),
+    Column("binding", Text, nullable=False, index=True),
+    Column("instance", Text, nullable=False),
+    Column("requested_at", Float, nullable=False, index=True),
+    Column("status", Text, nullable=False, index=True),
+    Column("is_open", Boolean, nullable=False, index=True),
+    Column("asked", Text, nullable=False),
+)
+"""Requests; `status` and `is_open` repeat what the events say, to find them by."""
+
+APPROVAL_EVENTS: Final = Table(
+    "pgproxy_approval_events",
+    METADATA,
+    Column("approval", Text, primary_key=True),
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("event", Text, nullable=False),
+)
+"""From 1, only added to: of two that would be next one is refused."""
+
+INSTANCES: Final = Table(
+    "pgproxy_instances",
+    METADATA,
+    Column("instance", Text, primary_key=True),
+    Column("seen_at", Float, nullable=False),
+)
+"""Proxies that are alive, or were: what a dead one held is settled by the others."""
 
 PROBES: Final = Table(
     "pgproxy_probes",

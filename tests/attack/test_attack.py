@@ -122,7 +122,7 @@ def test_without_masks_numbers_dates_and_short_values_are_found(
 def test_without_denials_questions_errors_and_orders_are_found(
     people: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("pgproxy.session.understanding.enforced", lambda decision: decision)
+    monkeypatch.setattr("pgproxy.session.understanding.not_denied", lambda decision: decision)
     options = [option for name in ("oracles", "counts", "equality") for option in ("--category", name)]
     code, report = run(people, tmp_path, "agent", *options)
     assert code == 1

@@ -524,7 +524,8 @@ def judging(place: Place, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     }
     rules = CONDITIONS + "reveal:\n  - {to: [free], columns: ['public.users.*']}\n"
     folder = tmp_path_factory.mktemp("conditions")
-    with ProxyProcess(folder, place.database.dsn(), rules=rules, identities=identities) as proxy:
+    extra: dict[str, object] = {"holds": {"mode": "deny"}}
+    with ProxyProcess(folder, place.database.dsn(), rules=rules, identities=identities, extra=extra) as proxy:
         yield tuple(proxy.dsn(place.database.name, name, "x") for name in ("masked", "free"))  # type: ignore[misc]
 
 

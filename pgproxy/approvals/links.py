@@ -1,0 +1,70 @@
+"""Links to one approval: what a notification carries, and nothing else does.
+
+A token names the approval, the reviewer that it stands for (none: anybody who holds it) and when it ends, under a key
+of its own. It is never stored, so it is in no log, audit record or API answer.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import hmac
+import json
+from dataclasses import dataclass
+
+from pgproxy.approvals.model import ApprovalId
+
+_CONTEXT = b"pgproxy approval link 1"
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    approval_id: ApprovalId
+    reviewer: str
+    """"": whoever holds it."""
+    ends_at: float
+    """Seconds since 1970."""
+
+
+class Links:
+    """Args:
+    secret: of the configuration; proxies that share it take each other's links.
+    """
+
+    def __init__(self, secret: bytes) -> None:
+        self._key = hmac.digest(secret, _CONTEXT, hashlib.sha256)
+
+    def token(self, link: Link) -> str:
+        """For a URL's query."""
+        content = json.dumps([link.approval_id, link.reviewer, link.ends_at], separators=(",", ":")).encode()
+        return f"{_encode(content)}.{_encode(self._sign(content))}"
+
+    def read(self, token: str, approval_id: ApprovalId, now: float) -> Link | None:
+        """None: it is for another approval, tampered with, or has ended."""
+        content, _, _ = token.partition(".")
+        try:
+            approval, reviewer, ends_at = json.loads(_decode(content))
+            link = Link(str(approval), str(reviewer), float(ends_at))
+        except (ValueError, TypeError):
+            return None
+        if not hmac.compare_digest(self.token(link).encode(), token.encode("utf-8", "surrogateescape")):
+            return None
+        return link if link.approval_id == approval_id and now < link.ends_at else None
+
+    def _sign(self, content: bytes) -> bytes:
+        return hmac.digest(self._key, content, hashlib.sha256)
+
+
+def _encode(data: bytes) -> str:
+    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
+
+
+def _decode(text: str) -> bytes:
+    """Raises ValueError."""
+    if not text.isascii():
+        raise ValueError("no token")
+    try:
+        return base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
+    except binascii.Error as error:
+        raise ValueError("no token") from error
