@@ -9,11 +9,14 @@ from typing import Any
 import click
 
 from pgproxy.approvals.documents import document
+from pgproxy.approvals.messages.undelivered import undelivered_document
 from pgproxy.approvals.model import Approval, CannotDecide, Decision, Status
 from pgproxy.cli.options import clear_errors, config_option, fail
-from pgproxy.service.approving import decide, newest, one
+from pgproxy.service.approving import decide, newest, one, undelivered
 from pgproxy.service.event_loop import run
 from pgproxy.service.files import load
+
+_UNDELIVERED_COLUMNS = ("at", "entry", "type", "approval", "attempts", "problem")
 
 _json_option = click.option("--json", "as_json", is_flag=True, help="Print a JSON object.")
 _as_option = click.option(
@@ -33,7 +36,7 @@ def approvals(context: click.Context, config: Path) -> None:
       pgproxy approvals list -c pgproxy.yaml
       pgproxy approvals approve apr_3f0c9a11d2e4b567 --as security-oncall --comment "ticket 4711" -c pgproxy.yaml
     """
-    context.default_map = {name: {"config": config} for name in ("list", "show", "approve", "deny")}
+    context.default_map = {name: {"config": config} for name in ("list", "show", "approve", "deny", "undelivered")}
 
 
 @approvals.command("list")
@@ -118,6 +121,31 @@ def deny(config: Path, reviewer: str, comment: str, as_json: bool, id: str) -> N
       pgproxy approvals deny apr_3f0c9a11d2e4b567 --as security-oncall --comment "ask for fewer rows" -c pgproxy.yaml
     """
     _decide(config, id, reviewer, Decision.DENY, comment, as_json)
+
+
+@approvals.command("undelivered")
+@config_option
+@click.option(
+    "--limit", type=click.IntRange(1, 1000), default=50, show_default=True, help="At most so many, newest first."
+)
+@_json_option
+def undelivered_(config: Path, limit: int, as_json: bool) -> None:
+    """List notifications that no receiver took, after all attempts.
+
+    \b
+    Example:
+      pgproxy approvals undelivered -c pgproxy.yaml
+    """
+    with clear_errors():
+        found = run(undelivered(load(config).settings, limit))
+    documents = [undelivered_document(message) for message in found]
+    if as_json:
+        click.echo(json.dumps({"undelivered": documents}, ensure_ascii=False))
+        return
+    for one_document in documents:
+        click.echo("  ".join(str(one_document[name]) for name in _UNDELIVERED_COLUMNS))
+    if not documents:
+        click.echo("none")
 
 
 def _decide(config: Path, id: str, reviewer: str, decision: Decision, comment: str, as_json: bool) -> None:

@@ -124,6 +124,7 @@ class _File:
             reviewers=reviewers,
             notify=read_notify(top.items("notify"), reviewers, problems),
         )
+        self._check_links(settings)
         top.what = "pgproxy.yaml"
         top.finish()
         return settings, rules
@@ -193,6 +194,14 @@ class _File:
         if address == listen and address.port:
             self._problems.error(fields.key_position("listen"), "http.listen is the address of listen")
         return Http(address, tls, public_url or f"{'https' if tls else 'http'}://{address}")
+
+    def _check_links(self, settings: Settings) -> None:
+        """Messages are read elsewhere."""
+        http = self._top.fields("http")
+        if settings.notify and (http is None or "public_url" not in http):
+            address = settings.http.public_url if settings.http else "http://127.0.0.1:6580"
+            at = self._top.key_position("notify")
+            self._problems.warning(at, f"notify: links in messages begin with {address}", "set http.public_url")
 
     def _tls(self, fields: Fields, *, is_for_clients: bool) -> Tls | None:
         fields.require("cert")

@@ -7,7 +7,7 @@ from typing import Literal, cast
 
 from pgproxy.config.fields import Fields, as_fields
 from pgproxy.config.problems import ProblemList, nearest_or_all
-from pgproxy.config.scalars import parse_web_url
+from pgproxy.config.scalars import parse_web_url, parse_webhook_secret
 from pgproxy.config.settings import Notify, Reviewer
 from pgproxy.config.yaml_nodes import MappingNode, Node, TextNode
 
@@ -54,7 +54,7 @@ def _entry(item: Node, reviewers: Mapping[str, Reviewer], problems: ProblemList)
     bodies = {kind: outer.fields(kind) for kind in KINDS}
     outer.finish()
     if len(given) != 1:
-        if given:
+        if given or (isinstance(item, MappingNode) and not item.entries):
             problems.error(outer.at, "an entry of notify is one of " + ", ".join(KINDS), "begin another with -")
         return None
     kind = given[0]
@@ -70,7 +70,8 @@ def _target(kind: str, fields: Fields, reviewers: Mapping[str, Reviewer], proble
     if secret_key is not None:
         # An unsigned request could be sent by anyone.
         fields.require(secret_key)
-    secret = None if secret_key is None else fields.text(secret_key)
+    parse_secret = parse_webhook_secret if kind == "webhook" else str
+    secret = None if secret_key is None else fields.parsed(secret_key, parse_secret)
     reviewer = fields.scalar("reviewer")
     may_decide = fields.texts("may_decide") if kind == "webhook" else ()
     for node in (*may_decide, *([reviewer] if reviewer is not None else [])):

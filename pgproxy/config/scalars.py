@@ -106,6 +106,20 @@ def parse_web_url(text: str) -> str:
     return text
 
 
+def parse_webhook_secret(text: str) -> str:
+    """As Standard Webhooks writes it, `whsec_` and base64, or any other text. Never shown in the error."""
+    prefix, found, encoded = text.partition("whsec_")
+    if not found or prefix:
+        return text
+    try:
+        key = base64.b64decode(encoded, validate=True)
+    except binascii.Error:
+        key = b""
+    if not key:
+        raise ValueError("must have base64 behind whsec_")
+    return text
+
+
 def _is_verifier(text: str) -> bool:
     match = _VERIFIER.fullmatch(text)
     if match is None:

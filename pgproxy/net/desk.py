@@ -115,6 +115,11 @@ class ApprovalDesk:
         while self._tasks:
             await asyncio.wait(tuple(self._tasks))
 
+    @property
+    def store(self) -> ApprovalStore | None:
+        """For reading; None before `open`."""
+        return self._store
+
     async def decide(self, approval_id: ApprovalId, person: Person | None, event: Event) -> Approval:
         """Count a reviewer's decision, wherever the request was filed.
 

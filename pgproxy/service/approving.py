@@ -5,6 +5,7 @@ from __future__ import annotations
 import getpass
 import time
 
+from pgproxy.approvals.messages.undelivered import Undelivered
 from pgproxy.approvals.model import (
     Approval,
     ApprovalId,
@@ -48,6 +49,15 @@ async def one(settings: Settings, approval_id: ApprovalId) -> Approval | None:
         await store.close()
 
 
+async def undelivered(settings: Settings, limit: int) -> list[Undelivered]:
+    """Notifications that were given up, newest first. Raises StoreUnavailable."""
+    store = await open_store(settings.store)
+    try:
+        return await ApprovalStore(store).undelivered(limit)
+    finally:
+        await store.close()
+
+
 async def decide(settings: Settings, approval_id: ApprovalId, name: str, decision: Decision, comment: str) -> Approval:
     """From a terminal; the record keeps the operating system's user.
 
@@ -70,4 +80,4 @@ def _os_user() -> str:
         return ""
 
 
-__all__ = ["CannotDecide", "decide", "newest", "one", "person_named"]
+__all__ = ["CannotDecide", "decide", "newest", "one", "person_named", "undelivered"]

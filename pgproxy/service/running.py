@@ -11,6 +11,7 @@ from dataclasses import replace
 
 from pgproxy.config.problems import OperatorError, ProblemsFound
 from pgproxy.config.settings import Address, Http
+from pgproxy.net.notifying import Notifier
 from pgproxy.net.proxy import Proxy
 from pgproxy.net.stored import StoredState
 from pgproxy.service.checking import check_databases, read_databases
@@ -64,6 +65,7 @@ class Service:
             self.proxy = Proxy(configuration.settings, configuration.rules, self.stored)
         except (OSError, ssl.SSLError, ValueError) as error:
             raise CannotStart(f"tls or login settings cannot be used: {error}") from None
+        self._notifier = Notifier(configuration.settings, self.proxy.desk)
         self._site = self._health_site(self._settings.http or DEFAULT_HTTP)
         self._stop = asyncio.Event()
         self.listen: Address = self._settings.listen
@@ -99,6 +101,7 @@ class Service:
             await asyncio.wait(self._keeping)
             await self.stored.flush()
             await self.proxy.desk.close()
+            await self._notifier.close()
         if self._store is not None:
             await self._store.close()
 
@@ -112,6 +115,7 @@ class Service:
         except (OSError, ssl.SSLError) as error:
             self.proxy.close()
             raise CannotStart(f"cannot listen on {self.http} (http): {_reason(error)}") from None
+        self._notifier.start(self._public_url)
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._stop.set)
@@ -143,6 +147,13 @@ class Service:
         except (StoreUnavailable, TimeoutError):
             return False
         return self._store is not None
+
+    @property
+    def _public_url(self) -> str:
+        """Where reviewers reach the site; the port of `listen` may have been any."""
+        http = self._settings.http or DEFAULT_HTTP
+        scheme = "https" if http.tls else "http"
+        return f"{scheme}://{self.http}" if http.public_url in ("", f"{scheme}://{http.listen}") else http.public_url
 
     async def until_stopped(self) -> None:
         await self._stop.wait()

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from postgast.errors import PgQueryError
+
 from pgproxy.errors import NotUnderstood, ProxyError
 from pgproxy.statements.grammar_parser import parse_tree, spans
 
@@ -13,6 +15,7 @@ _STRINGS: Final = ("SCONST", "USCONST")
 _NUMBERS: Final = ("ICONST", "FCONST")
 _MINUS: Final = "ASCII_45"
 _COMMENTS: Final = ("SQL_COMMENT", "C_COMMENT")
+_OTHER_CONSTANTS: Final = ("BCONST", "XCONST")
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +90,33 @@ def spliced(text: str, values: Mapping[Literal, str]) -> Spliced:
         parts += [source[position : literal.start], written.ljust(before).encode()]
         position = literal.end
     return Spliced(b"".join((*parts, source[position:])).decode(), keeps_places)
+
+
+def with_placeholders(text: str) -> str:
+    """The text with `?` for every literal, and without comments: for readers who shall see no value.
+
+    Raises:
+        NotUnderstood: its literals cannot be told apart.
+    """
+    parts: list[bytes] = []
+    position = 0
+    after_uescape = False
+    try:
+        source = text.encode()
+        tokens = spans(text)
+    except (PgQueryError, UnicodeEncodeError):
+        raise _no_literal() from None
+    for start, end, name in tokens:
+        parts.append(source[position:start])
+        if name in _COMMENTS or after_uescape or name == "UESCAPE":
+            parts.append(b" ")
+        elif name in (*_STRINGS, *_NUMBERS, *_OTHER_CONSTANTS):
+            parts.append(b"?")
+        else:
+            parts.append(source[start:end])
+        after_uescape = name == "UESCAPE"
+        position = end
+    return b"".join((*parts, source[position:])).decode()
 
 
 def quoted(value: str) -> str:

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from typing import Any
+from dataclasses import asdict
+from typing import Any, Final
 
 from sqlalchemy import delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from pgproxy.approvals.documents import asked_from_json, asked_to_json, event_from_json, event_to_json
+from pgproxy.approvals.messages.undelivered import Undelivered
 from pgproxy.approvals.model import FINAL, Approval, ApprovalId, Asked, Event, Person, Status, Unknown, decided
 from pgproxy.storage.store import Store
-from pgproxy.storage.tables import APPROVAL_EVENTS, APPROVALS, INSTANCES
+from pgproxy.storage.tables import APPROVAL_EVENTS, APPROVALS, INSTANCES, UNDELIVERED
+
+UNDELIVERED_SECONDS: Final = 30 * 86400.0
+"""So long what nobody took is listed."""
 
 
 class Outrun(Exception):
@@ -100,6 +105,19 @@ class ApprovalStore:
             rows = (await connection.execute(wanted if limit is None else wanted.limit(limit))).all()
             events = await _events(connection, [row.id for row in rows])
         return [Approval(asked_from_json(row.asked), tuple(events.get(row.id, ()))) for row in rows]
+
+    # Notifications that nobody took ----------------------------------------------------------------------------
+
+    async def bury(self, message: Undelivered) -> None:
+        await self._store.put(UNDELIVERED, [asdict(message)])
+        async with self._store.transaction() as connection:
+            await connection.execute(delete(UNDELIVERED).where(UNDELIVERED.c.at < message.at - UNDELIVERED_SECONDS))
+
+    async def undelivered(self, limit: int = 100) -> list[Undelivered]:
+        """Newest first."""
+        wanted = select(UNDELIVERED).order_by(UNDELIVERED.c.at.desc()).limit(limit)
+        async with self._store.transaction() as connection:
+            return [Undelivered(**row._mapping) for row in await connection.execute(wanted)]
 
     # Which proxies live ----------------------------------------------------------------------------------------
 

@@ -58,3 +58,16 @@ PROBES: Final = Table(
     Column("at", Float, nullable=False, index=True),
 )
 """Distinct constants that an identity compared with masked columns, as keyed digests; `at` in seconds since 1970."""
+
+UNDELIVERED: Final = Table(
+    "pgproxy_undelivered",
+    METADATA,
+    Column("message", Text, primary_key=True),
+    Column("at", Float, nullable=False, index=True),
+    Column("entry", Text, nullable=False),
+    Column("type", Text, nullable=False),
+    Column("approval", Text, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("problem", Text, nullable=False),
+)
+"""Notifications that were given up. Not what they said: a link would be in it."""

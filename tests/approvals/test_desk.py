@@ -3,97 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from pgproxy.approvals.model import Decision, Event, Kind, Person, Status
-from pgproxy.config.settings import Address, Credentials, Holds, IdentitySettings, Settings, Upstream
-from pgproxy.net.desk import DEAD_SECONDS, REMIND_SECONDS, ApprovalDesk, Waiting
+from pgproxy.approvals.model import Decision, Status
+from pgproxy.config.settings import Holds, IdentitySettings
+from pgproxy.net.desk import DEAD_SECONDS, REMIND_SECONDS
 from pgproxy.policy.holds import Hold
 from pgproxy.session.holds import ClientMode, Filed, Granted, HoldEvent, Outcome, Refused
-from pgproxy.storage.approvals import ApprovalStore, vote
-from pgproxy.storage.store import Store, StoreUnavailable, open_store
+from pgproxy.storage.approvals import ApprovalStore
+from pgproxy.storage.store import StoreUnavailable
+from tests.approvals.office import SETTINGS, Client, Office, opened
 from tests.approvals.requests import AGENT, request
-
-ADA = Person("ada", ("security",))
-SETTINGS = Settings(
-    path=Path("pgproxy.yaml"),
-    listen=Address("127.0.0.1", 0),
-    upstream=Upstream("127.0.0.1", 5432, "shop", Credentials("app"), ("shop",)),
-    masking_key=bytes(32),
-)
-
-
-@dataclass
-class Clock:
-    now: float = 1_000_000.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
-@dataclass
-class Office:
-    """One store, and the desks of some proxies over it."""
-
-    store: Store
-    clock: Clock = field(default_factory=Clock)
-
-    @property
-    def approvals(self) -> ApprovalStore:
-        return ApprovalStore(self.store)
-
-    async def desk(self, settings: Settings = SETTINGS) -> ApprovalDesk:
-        desk = ApprovalDesk(settings, self.clock)
-        await desk.open(self.approvals)
-        return desk
-
-    async def decide(self, approval_id: str, decision: Decision = Decision.APPROVE, comment: str = "") -> None:
-        event = Event(Kind.VOTED, self.clock.now, decision=decision, comment=comment)
-        await vote(self.approvals, approval_id, ADA, event)
-
-    async def status(self, approval_id: str) -> Status:
-        found = await self.approvals.get(approval_id)
-        assert found is not None
-        return found.status
 
 
 @pytest.fixture
 async def office(tmp_path: Path) -> AsyncIterator[Office]:
-    store = await open_store(f"sqlite:///{tmp_path / 'store.db'}")
-    yield Office(store)
-    await store.close()
-
-
-@dataclass
-class Client:
-    """A session that waits at a desk."""
-
-    desk: ApprovalDesk
-    heard: list[HoldEvent] = field(default_factory=list)
-    waiting: Waiting | None = None
-
-    async def ask(self, text: str = "DELETE FROM users", *holds: Hold, mode: ClientMode = "", **more: bool) -> Client:
-        asked = request(text, *holds, mode=mode, in_transaction=more.get("in_transaction", False))
-        self.waiting = self.desk.ask(asked, self.heard.append)
-        await self.desk.close()
-        return self
-
-    @property
-    def id(self) -> str:
-        filed = next(one for one in self.heard if isinstance(one, Filed))
-        return filed.approval_id
-
-    @property
-    def last(self) -> HoldEvent:
-        return self.heard[-1]
-
-    @property
-    def refusal(self) -> str:
-        assert isinstance(self.last, Refused)
-        return f"{self.last.error.sqlstate} {self.last.error.message} {self.last.error.detail}"
+    async with opened(tmp_path) as office:
+        yield office
 
 
 async def test_ten_minutes_of_waiting(office: Office) -> None:
