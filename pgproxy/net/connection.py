@@ -318,7 +318,7 @@ class Connection:
 
     def _drop(self) -> None:
         if self._client is not None:
-            self._client.close()
+            self._client.say_goodbye()
         else:
             self._socket.close()
         if self._upstream is not None:

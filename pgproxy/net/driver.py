@@ -196,7 +196,7 @@ class Driver:
             self.done.set_result(None)
             if self.session.is_busy and (self.session.runs_elsewhere or not self._upstream.is_lost):
                 self._cancel_upstream()
-        self._client.close()
+        self._client.say_goodbye()
         self._upstream.close()
         if self._clean is not None:
             self._clean.close()

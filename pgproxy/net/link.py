@@ -18,6 +18,8 @@ HIGH_WATER_BYTES = 1 << 18
 LOGIN_WATER_BYTES = 1 << 17
 """What may wait to be read during login; more than any message of a client's login, and reading goes on below it."""
 FLUSH_POLL_SECONDS = 0.01
+LAST_WORD_SECONDS = 1.0
+"""How long a peer has to hear what it was told last, before the socket is closed."""
 
 
 class ConnectionGone(Exception):
@@ -37,6 +39,7 @@ class Link(asyncio.Protocol):
         self._on_lost: Callable[[], None] | None = None
         self._on_pressure: Callable[[bool], None] | None = None
         self._pause_reasons: set[str] = set()
+        self._is_saying_goodbye = False
 
     # asyncio.Protocol ------------------------------------------------------------------------------------------
 
@@ -48,6 +51,8 @@ class Link(asyncio.Protocol):
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)  # a peer that vanished is noticed
 
     def data_received(self, data: bytes) -> None:
+        if self._is_saying_goodbye:
+            return
         if self._on_data is not None:
             self._on_data(data)
         else:
@@ -130,7 +135,7 @@ class Link(asyncio.Protocol):
         return rest
 
     def write(self, data: bytes) -> None:
-        if self.transport is not None and not self.transport.is_closing():
+        if self.transport is not None and not self.transport.is_closing() and not self._is_saying_goodbye:
             self.transport.write(data)
 
     def pause(self, reason: str) -> None:
@@ -151,9 +156,24 @@ class Link(asyncio.Protocol):
         if self.transport is not None and not self.transport.is_closing():
             self.transport.close()
 
+    def say_goodbye(self) -> None:
+        """As `close`, but what the peer still sends is read and dropped until it closes too, or a second has passed:
+        a socket that is closed with unread bytes resets the connection, and with it goes what was told last."""
+        transport = self.transport
+        if transport is None or transport.is_closing() or self._is_saying_goodbye:
+            return
+        if not transport.can_write_eof():  # TLS ends a connection by a message of its own
+            transport.close()
+            return
+        self._is_saying_goodbye = True
+        transport.write_eof()
+        for reason in tuple(self._pause_reasons):
+            self.resume(reason)
+        asyncio.get_running_loop().call_later(LAST_WORD_SECONDS, transport.close)
+
     async def flushed(self) -> None:
         """Return when all that was written is out of our hands, or the peer is gone."""
-        while self._has_unsent:  # noqa: ASYNC110  transports say when there is room, not when they are empty
+        while self._has_unsent or (self._is_saying_goodbye and not self.is_lost):  # noqa: ASYNC110  transports say when there is room, not when they are empty
             await asyncio.sleep(FLUSH_POLL_SECONDS)
 
     @property

@@ -45,6 +45,15 @@ def test_a_malformed_message_ends_the_session_with_08p01(way: Way, data: bytes) 
     assert way.proxy.is_running
 
 
+def test_who_sends_more_hears_the_last_word(way: Way) -> None:
+    """A socket that is closed with unread bytes in it resets the connection, and the error would be lost."""
+    with way.raw() as client:
+        client.log_in(way.user, way.database.name)
+        client.send(MALFORMED["unknown type"] + bytes(4 << 20))
+        error = client.last_error()
+    assert (error["C"], error["S"]) == ("08P01", "FATAL")
+
+
 def test_a_malformed_message_ends_what_runs(way: Way) -> None:
     with way.raw() as client:
         process_id, _ = client.log_in(way.user, way.database.name).key
