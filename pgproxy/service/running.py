@@ -19,7 +19,7 @@ from pgproxy.service.event_loop import collect_seldom
 from pgproxy.service.files import Configuration, Places, load_all_rules
 from pgproxy.storage.approvals import ApprovalStore
 from pgproxy.storage.store import Store, StoreUnavailable, open_store
-from pgproxy.web.health import HealthSite
+from pgproxy.web.site import Site
 
 log = logging.getLogger("pgproxy")
 
@@ -66,7 +66,7 @@ class Service:
         except (OSError, ssl.SSLError, ValueError) as error:
             raise CannotStart(f"tls or login settings cannot be used: {error}") from None
         self._notifier = Notifier(configuration.settings, self.proxy.desk)
-        self._site = self._health_site(self._settings.http or DEFAULT_HTTP)
+        self._site = self._new_site(self._settings.http or DEFAULT_HTTP)
         self._stop = asyncio.Event()
         self.listen: Address = self._settings.listen
         self.http: Address = (self._settings.http or DEFAULT_HTTP).listen
@@ -133,11 +133,12 @@ class Service:
             if self._settings.http is not None:
                 raise
         log.warning("%s is taken and there is no http section: HTTP listens on any free port", DEFAULT_HTTP.listen)
-        self._site = self._health_site(Http(replace(DEFAULT_HTTP.listen, port=0)))
+        self._site = self._new_site(Http(replace(DEFAULT_HTTP.listen, port=0)))
         return await self._site.start()
 
-    def _health_site(self, http: Http) -> HealthSite:
-        return HealthSite(http, {"upstream": self.proxy.is_upstream_reachable, "store": self._is_store_reachable})
+    def _new_site(self, http: Http) -> Site:
+        reachable = {"upstream": self.proxy.is_upstream_reachable, "store": self._is_store_reachable}
+        return Site(http, reachable, self.proxy.desk, self._settings)
 
     async def _is_store_reachable(self) -> bool:
         try:

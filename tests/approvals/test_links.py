@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -28,3 +30,10 @@ def test_a_changed_token_is_none(at: int, letter: str) -> None:
 @given(st.text(max_size=80))
 def test_no_text_is_a_token(text: str) -> None:
     assert LINKS.read(text, "apr_1", 1.0) is None
+
+
+def test_what_no_json_reader_survives_is_none() -> None:
+    for content in (b"[" * 5000, b'["apr_1", "ada", 1' + b"0" * 400 + b"]", b"\xff", b"{}"):
+        encoded = base64.urlsafe_b64encode(content).rstrip(b"=").decode()
+        assert LINKS.read(f"{encoded}.{TOKEN.partition('.')[2]}", "apr_1", 1.0) is None
+    assert LINKS.read(TOKEN + "\ud800", "apr_1", 1.0) is None

@@ -1,0 +1,55 @@
+"""The HTTP listener: one application of the routes that other modules here have. It knows no route itself."""
+
+from __future__ import annotations
+
+import ssl
+
+from aiohttp import web
+
+from pgproxy.config.settings import Address, Http, Settings
+from pgproxy.web import api, health
+from pgproxy.web.desk import Desk
+
+BODY_BYTES = 64 * 1024
+"""Forms and decisions are small."""
+
+HEADERS = {
+    "Cache-Control": "no-store",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "no-referrer",
+    "Content-Security-Policy": "default-src 'none'",
+}
+"""Of every answer that says nothing else."""
+
+
+class Site:
+    def __init__(self, http: Http, reachable: health.Reachable, desk: Desk, settings: Settings) -> None:
+        self._http = http
+        self._routes = [*health.routes(reachable), *api.routes(desk, settings)]
+        self._runner: web.AppRunner | None = None
+
+    async def start(self) -> Address:
+        """Listen; the address with the real port. Raises OSError, ssl.SSLError."""
+        application = web.Application(middlewares=[api.errors_as_json], client_max_size=BODY_BYTES)
+        application.add_routes(self._routes)
+        application.on_response_prepare.append(_add_headers)
+        runner = web.AppRunner(application, access_log=None)  # addresses carry tokens of links
+        await runner.setup()
+        context = None
+        if self._http.tls is not None:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(self._http.tls.cert, self._http.tls.key)
+        address = self._http.listen
+        await web.TCPSite(runner, address.host, address.port, ssl_context=context).start()
+        self._runner = runner
+        return Address(address.host, runner.addresses[0][1])
+
+    async def stop(self) -> None:
+        if self._runner is not None:
+            await self._runner.cleanup()
+
+
+async def _add_headers(request: web.Request, response: web.StreamResponse) -> None:
+    for name, value in HEADERS.items():
+        response.headers.setdefault(name, value)
