@@ -42,6 +42,11 @@ class Links:
 
     def read(self, token: str, approval_id: ApprovalId, now: float) -> Link | None:
         """None: it is for another approval, tampered with, or has ended."""
+        link = self.made(token, approval_id)
+        return link if link is not None and now < link.ends_at else None
+
+    def made(self, token: str, approval_id: ApprovalId) -> Link | None:
+        """What was once made here for this approval; it may have ended."""
         try:
             content = _decode(token.partition(".")[0])
         except ValueError:
@@ -51,7 +56,7 @@ class Links:
             return None
         approval, reviewer, ends_at = json.loads(content)
         link = Link(approval, reviewer, ends_at)
-        return link if link.approval_id == approval_id and now < link.ends_at else None
+        return link if link.approval_id == approval_id else None
 
     def _signed(self, content: bytes) -> str:
         return f"{_encode(content)}.{_encode(hmac.digest(self._key, content, hashlib.sha256))}"

@@ -212,6 +212,8 @@ def decided(approval: Approval, person: Person | None, vote: Event) -> Sequence[
     check_may_decide(asked, person)
     name = UNNAMED if person is None else person.name
     assert vote.decision is not None
+    if vote.via == "link" and any(one.via == "link" and one.reviewer == name for one in approval.votes):
+        raise Resolved("this link has decided already")
     counts_for = tuple(hold.rule for hold in asked.holds if _may_decide(hold, person))
     vote = replace(vote, kind=Kind.VOTED, reviewer=name, counts_for=counts_for)
     if vote.decision is Decision.DENY:

@@ -7,7 +7,7 @@ import ssl
 from aiohttp import web
 
 from pgproxy.config.settings import Address, Http, Settings
-from pgproxy.web import api, health
+from pgproxy.web import api, health, pages
 from pgproxy.web.desk import Desk
 
 BODY_BYTES = 64 * 1024
@@ -26,12 +26,19 @@ HEADERS = {
 class Site:
     def __init__(self, http: Http, reachable: health.Reachable, desk: Desk, settings: Settings) -> None:
         self._http = http
-        self._routes = [*health.routes(reachable), *api.routes(desk, settings)]
+        is_https = http.tls is not None or http.public_url.startswith("https://")
+        self._routes = [
+            *health.routes(reachable),
+            *api.routes(desk, settings),
+            *pages.routes(desk, settings, is_https=is_https),
+        ]
         self._runner: web.AppRunner | None = None
 
     async def start(self) -> Address:
         """Listen; the address with the real port. Raises OSError, ssl.SSLError."""
-        application = web.Application(middlewares=[api.errors_as_json], client_max_size=BODY_BYTES)
+        application = web.Application(
+            middlewares=[pages.errors_as_pages, api.errors_as_json], client_max_size=BODY_BYTES
+        )
         application.add_routes(self._routes)
         application.on_response_prepare.append(_add_headers)
         runner = web.AppRunner(application, access_log=None)  # addresses carry tokens of links

@@ -6,15 +6,19 @@ import asyncio
 import signal
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
+
+from psycopg.sql import SQL
 
 from pgproxy.approvals.model import Approval, Decision, Status
 from pgproxy.config.settings import Settings
 from pgproxy.service import approving
 from pgproxy.service.files import load
 from tests.proxies import ProxyProcess
+from tests.servers import Database
 
 Result = TypeVar("Result")
 
@@ -98,3 +102,34 @@ class Running(threading.Thread):
         if self._error is not None:
             raise self._error
         return self._result
+
+
+class Held(NamedTuple):
+    """A statement that waits, and whoever waits for it."""
+
+    approval: Approval
+    running: Running
+
+
+@contextmanager
+def held(
+    proxy: ProxyProcess, database: Database, reviewing: Reviewing, sql: str, user: str = "agent", reason: str = ""
+) -> Iterator[Held]:
+    """It is cancelled in the end, where it still waits."""
+    with proxy.connect(database.name, user, f"{user}-secret") as connection:
+        if reason:
+            connection.execute(SQL("SET pgproxy.reason = {}").format(reason))
+
+        def work() -> object:
+            if not sql.startswith("COPY"):
+                return connection.execute(sql).rowcount
+            with connection.cursor().copy(sql) as copy:
+                return b"".join(bytes(block) for block in copy)
+
+        running = Running(work)
+        approval = reviewing.waiting(sql)
+        try:
+            yield Held(approval, running)
+        finally:
+            connection.cancel_safe()
+            running.join(PATIENCE_SECONDS)

@@ -4,38 +4,16 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 import pytest
 from psycopg import errors
 
 from pgproxy.approvals.documents import document
-from pgproxy.approvals.model import Approval, Status
+from pgproxy.approvals.model import Status
 from tests.approvals.http_calls import api, call, decide
-from tests.approvals.reviewing import Reviewing, Running
+from tests.approvals.reviewing import Reviewing, held
 from tests.proxies import ProxyProcess
 from tests.servers import Database
-
-
-@contextmanager
-def held(
-    proxy: ProxyProcess, database: Database, reviewing: Reviewing, sql: str, user: str = "agent"
-) -> Iterator[tuple[Approval, Running]]:
-    with proxy.connect(database.name, user, f"{user}-secret") as connection:
-
-        def work() -> object:
-            if not sql.startswith("COPY"):
-                return connection.execute(sql).rowcount
-            with connection.cursor().copy(sql) as copy:
-                return b"".join(bytes(block) for block in copy)
-
-        running = Running(work)
-        approval = reviewing.waiting(sql)
-        try:
-            yield approval, running
-        finally:
-            connection.cancel_safe()
 
 
 def test_a_pending_approval_is_listed_and_shown(
