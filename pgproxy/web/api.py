@@ -20,7 +20,7 @@ from pgproxy.approvals.model import CannotDecide, Decision, Event, Kind, Person,
 from pgproxy.config.settings import Settings
 from pgproxy.storage.store import StoreUnavailable
 from pgproxy.web.desk import Desk, opened
-from pgproxy.web.refusing import Refused, checked_comment
+from pgproxy.web.refusing import APPROVAL, Refused, checked_comment
 from pgproxy.web.reviewers import Failures, reviewer_of
 
 log = logging.getLogger("pgproxy.web")
@@ -34,8 +34,8 @@ def routes(desk: Desk, settings: Settings) -> list[web.RouteDef]:
     api = _Api(desk, settings)
     return [
         web.get("/api/v1/approvals", api.list),
-        web.get("/api/v1/approvals/{id}", api.show),
-        web.post("/api/v1/approvals/{id}/decision", api.decide),
+        web.get(f"/api/v1/approvals/{APPROVAL}", api.show),
+        web.post(f"/api/v1/approvals/{APPROVAL}/decision", api.decide),
     ]
 
 

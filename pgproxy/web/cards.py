@@ -125,7 +125,10 @@ def _request(approval: Approval) -> Html:
         ("Owner", asked.owner or "none"),
         ("Database", asked.database),
         ("Reason", asked.reason or "none given"),
-        ("Rules" if len(asked.holds) > 1 else "Rule", tag("ul", *(tag("li", _rule(one)) for one in asked.holds))),
+        (
+            "Rules" if len(asked.holds) > 1 else "Rule",
+            tag("ul", *(tag("li", _rule(one)) for one in asked.holds), class_="plain"),
+        ),
         ("Estimated rows", estimate),
         ("Open transaction", _warning("yes", "it keeps its locks while it waits") if asked.in_transaction else "no"),
         ("The client", "comes back for it: an approval lets it pass once" if asked.is_ticket else "waits"),
@@ -179,20 +182,19 @@ def _form(approval: Approval, view: View) -> list[Child]:
         return [tag("p", f"You cannot decide on this: {view.why_not}.", class_="notice warn")]
     path = f"/approvals/{approval.id}"
     already = next((one for one in approval.votes if one.reviewer == view.reviewer), None)
+    if already is not None and already.via == "link" and not view.is_logged_in:
+        return [tag("p", f"This link approved it {_at(already)}; others are needed too.", class_="notice warn")]
+    approve = tag("button", "Approve", class_="approve", formaction=f"{path}/approve")
+    deny = tag("button", "Deny", class_="deny", formaction=f"{path}/deny")
     return [
-        tag("p", f"You approved it {_at(already)}; it needs others too.", class_="notice warn") if already else None,
+        tag("p", f"You approved it {_at(already)}; others are needed too.", class_="notice warn") if already else None,
         tag("p", "You decide as ", tag("strong", view.reviewer or "whoever holds this link"), "."),
         tag(
             "form",
             hidden("token", view.token),
             tag("label", "Comment", tag("span", " (the client sees it after a denial)", class_="soft"), for_="comment"),
             tag("textarea", id="comment", name="comment", rows="3", maxlength=str(COMMENT_CHARACTERS)),
-            tag(
-                "div",
-                tag("button", "Approve", class_="approve", formaction=f"{path}/approve"),
-                tag("button", "Deny", class_="deny", formaction=f"{path}/deny"),
-                class_="buttons",
-            ),
+            tag("div", None if already else approve, deny, class_="buttons"),
             method="post",
             action=f"{path}/deny",
         ),

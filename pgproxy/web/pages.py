@@ -42,7 +42,7 @@ from pgproxy.storage.store import StoreUnavailable
 from pgproxy.web import cards, layout
 from pgproxy.web.desk import Desk, opened
 from pgproxy.web.markup import Child, tag
-from pgproxy.web.refusing import Refused, checked_comment
+from pgproxy.web.refusing import APPROVAL, Refused, checked_comment
 from pgproxy.web.reviewers import Failures, reviewer_of
 from pgproxy.web.sessions import SESSION_SECONDS, Session, Sessions
 
@@ -52,7 +52,7 @@ LOGIN_FAILURES_A_MINUTE: Final = 10
 QUEUE_LENGTH: Final = 200
 RECENT: Final = 30
 RECENT_OF_IDENTITY: Final = 6
-LARGE_CHARACTERS: Final = 50_000
+LARGE_CHARACTERS: Final = 5_000
 """A longer statement is laid out beside the event loop."""
 FIELDS: Final = 10
 
@@ -67,9 +67,9 @@ def routes(desk: Desk, settings: Settings, *, is_https: bool) -> list[web.RouteD
         web.get("/login", pages.login_form),
         web.post("/login", pages.log_in),
         web.post("/logout", pages.log_out),
-        web.get("/approvals/{id}", pages.approval),
-        web.post("/approvals/{id}/approve", pages.approve),
-        web.post("/approvals/{id}/deny", pages.deny),
+        web.get(f"/approvals/{APPROVAL}", pages.approval),
+        web.post(f"/approvals/{APPROVAL}/approve", pages.approve),
+        web.post(f"/approvals/{APPROVAL}/deny", pages.deny),
     ]
 
 

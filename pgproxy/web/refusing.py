@@ -1,8 +1,11 @@
-"""What is wrong with a request, as the API and the pages both answer it."""
+"""What the API and the pages both take, and how they say that a request is wrong."""
 
 from __future__ import annotations
 
 COMMENT_CHARACTERS = 4000
+
+APPROVAL = r"{id:\w{1,64}}"
+"""In an address. Other names are nobody's, and no store has to be asked."""
 
 
 class Refused(Exception):

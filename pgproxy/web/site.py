@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 import ssl
 
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
 
 from pgproxy.config.settings import Address, Http, Settings
 from pgproxy.web import api, health, pages
@@ -41,7 +43,8 @@ class Site:
         )
         application.add_routes(self._routes)
         application.on_response_prepare.append(_add_headers)
-        runner = web.AppRunner(application, access_log=None)  # addresses carry tokens of links
+        # Addresses carry tokens of links: they are not logged, nor requests that are none, which hold them.
+        runner = web.AppRunner(application, access_log=None, logger=_server_log())
         await runner.setup()
         context = None
         if self._http.tls is not None:
@@ -55,6 +58,17 @@ class Site:
     async def stop(self) -> None:
         if self._runner is not None:
             await self._runner.cleanup()
+
+
+def _server_log() -> logging.Logger:
+    log = logging.getLogger("pgproxy.web.server")
+    if not log.filters:
+        log.addFilter(_is_no_bad_request)
+    return log
+
+
+def _is_no_bad_request(record: logging.LogRecord) -> bool:
+    return record.exc_info is None or not isinstance(record.exc_info[1], HttpProcessingError)
 
 
 async def _add_headers(request: web.Request, response: web.StreamResponse) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import socket
 import threading
 from collections import Counter
 from collections.abc import Iterator
@@ -445,3 +446,20 @@ def test_a_broken_request_is_no_traceback(proxy: ProxyProcess) -> None:
     connection.request("GET", "/", headers={"Cookie": "pgproxy=\xe9; ="})
     assert connection.getresponse().status == 303
     connection.close()
+
+
+def test_no_protocol_error_is_a_traceback(proxy: ProxyProcess) -> None:
+    host, _, port = proxy.http.rpartition(":")
+    for data in (
+        b"GET /approvals/a?token=secret-of-a-link HTTP/9.9\r\n\r\n",
+        b"GET /approvals/a?token=secret-of-a-link \x00 HTTP/1.1\r\nHost: x\r\n\r\n",
+        b"POST /login HTTP/1.1\r\nHost: x\r\nContent-Length: -1\r\n\r\n",
+        b"POST /login HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+        b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
+    ):
+        with socket.create_connection((host, int(port)), timeout=10) as connection:
+            connection.sendall(data)
+            connection.shutdown(socket.SHUT_WR)
+            while connection.recv(4096):
+                pass
+    assert "secret-of-a-link" not in proxy.log and "Traceback" not in proxy.log
