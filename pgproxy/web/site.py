@@ -9,7 +9,7 @@ from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 
 from pgproxy.config.settings import Address, Http, Settings
-from pgproxy.web import api, health, pages
+from pgproxy.web import api, health, pages, slack
 from pgproxy.web.desk import Desk
 
 BODY_BYTES = 64 * 1024
@@ -33,6 +33,7 @@ class Site:
             *health.routes(reachable),
             *api.routes(desk, settings),
             *pages.routes(desk, settings, is_https=is_https),
+            *slack.routes(desk, settings),
         ]
         self._runner: web.AppRunner | None = None
 
