@@ -19,6 +19,7 @@ from typing import Any, Literal
 import pytest
 from aiohttp import web
 
+from pgproxy.approvals.messages import webhook as webhooks
 from pgproxy.approvals.messages.undelivered import Undelivered
 from pgproxy.approvals.model import Decision, Event, Kind, Person, Status
 from pgproxy.config.settings import Notify, Reviewer, Settings
@@ -28,6 +29,7 @@ from pgproxy.net.channel import JITTER, WAITS, Times
 from pgproxy.net.desk import ApprovalDesk
 from pgproxy.net.notifying import Notifier
 from pgproxy.policy.holds import Hold
+from pgproxy.session.holds import Filed
 from pgproxy.storage.approvals import UNDELIVERED_SECONDS
 from tests.approvals.office import SETTINGS, Client, Office, opened
 
@@ -277,7 +279,9 @@ async def test_an_answer_that_would_grow_is_not_unpacked(office: Office) -> None
         assert await office.status(client.id) is Status.PENDING
 
 
-async def test_a_decision_in_the_answer_to_an_end_decides_nothing(office: Office) -> None:
+async def test_a_decision_in_the_answer_to_an_end_decides_nothing(
+    office: Office, caplog: pytest.LogCaptureFixture
+) -> None:
     async with receiving(answers()) as receiver, scene(office, entry(receiver)) as here:
         client = await Client(here.desk).ask("DELETE FROM users", Hold("export", ("security",), quorum=2))
         await receiver.got(1)
@@ -288,6 +292,7 @@ async def test_a_decision_in_the_answer_to_an_end_decides_nothing(office: Office
         await here.notifier.close()
         found = await office.approvals.get(client.id)
         assert found is not None and [one.reviewer for one in found.votes] == ["ada"]
+        assert "does not count" not in caplog.text
 
 
 # Receivers that misbehave -------------------------------------------------------------------------------------------
@@ -347,13 +352,15 @@ async def test_an_answer_without_end_is_a_delivery(office: Office, monkeypatch: 
         assert await office.approvals.undelivered() == []
 
 
-async def test_what_waits_at_the_end_is_kept_as_undelivered(office: Office) -> None:
+async def test_what_waits_at_the_end_is_kept_as_undelivered(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(channels, "CLOSE_SECONDS", 1000.0)  # for what is under way; what only waits ends at once
     async with receiving(answers(500)) as receiver, scene(office, entry(receiver)) as here:
         here.sleeper.forever_after = 0
         client = await Client(here.desk).ask()
         await receiver.got(1)
         await here.sleeper.slept.wait()
-        await here.notifier.close()
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            await here.notifier.close()
         (one,) = await office.approvals.undelivered()
         assert (one.approval, one.attempts, one.problem) == (client.id, 1, "HTTP 500")
 
@@ -384,6 +391,20 @@ async def test_what_happens_before_the_start_is_told_then(office: Office) -> Non
         await receiver.got(1)
         await notifier.close()
         assert receiver.messages[0]["data"]["review_url"].startswith(f"https://p.example/approvals/{client.id}?token=")
+
+
+async def test_a_message_that_cannot_be_made_holds_up_nobody(
+    office: Office, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(_: object) -> bytes:
+        raise RuntimeError("a value")
+
+    monkeypatch.setattr(webhooks, "body", fail)
+    async with receiving() as receiver, scene(office, entry(receiver), entry(receiver, "teams")) as here:
+        client = await Client(here.desk).ask()
+        assert isinstance(client.last, Filed)
+        await receiver.got(1)
+    assert "webhook 1" in caplog.text and "RuntimeError" in caplog.text and "a value" not in caplog.text
 
 
 @pytest.mark.parametrize(("slacks", "told"), [(1, 0), (2, 1)])
