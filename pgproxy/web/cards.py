@@ -24,6 +24,8 @@ _LOOKS: Final = {
     Status.DENIED: "bad",
     Status.FAILED: "bad",
 }
+_WAIT: Final = "wait: the client waits for the decision"
+_TICKET: Final = "ticket: an approval lets the same statement pass once"
 _PROVEN: Final = {"file": "by its password or token", "role": "by the database", "jwt": "by a JWT"}
 
 
@@ -65,7 +67,7 @@ def queue(pending: Sequence[Approval], recent: Sequence[Approval], now: float) -
 def card(approval: Approval, recent: Sequence[Approval], view: View) -> Html:
     asked = approval.asked
     return joined(
-        tag("p", _mark(approval.status), " ", _expiry(approval, view.now) if _is_open(approval) else _end(approval)),
+        tag("p", _mark(approval.status), " ", *_standing(approval, view.now)),
         _section("Statement", *_statement(asked)),
         _section("Request", _request(approval)),
         _section("Data it touches", *_data(asked)),
@@ -131,7 +133,7 @@ def _request(approval: Approval) -> Html:
         ),
         ("Estimated rows", estimate),
         ("Open transaction", _warning("yes", "it keeps its locks while it waits") if asked.in_transaction else "no"),
-        ("The client", "comes back for it: an approval lets it pass once" if asked.is_ticket else "waits"),
+        ("Hold mode", _TICKET if asked.is_ticket else _WAIT),
         ("Asked", when(asked.requested_at)),
         ("Expires", when(approval.usable_until)),
         ("Approval", asked.id),
@@ -209,7 +211,7 @@ def _decisions(approval: Approval) -> Html:
 
 def _vote(vote: Event) -> Html:
     look, word = ("good", "approved") if vote.decision is Decision.APPROVE else ("bad", "denied")
-    comment = tag("p", vote.comment) if vote.comment else None
+    comment = tag("p", vote.comment, class_="comment") if vote.comment else None
     who = vote.reviewer or "whoever held the link"
     return tag("li", tag("span", word, class_=f"mark {look}"), " by ", tag("strong", who), ", ", when(vote.at), comment)
 
@@ -230,6 +232,12 @@ def _past(approval: Approval, is_logged_in: bool) -> Html:
 
 def _is_open(approval: Approval) -> bool:
     return approval.status is Status.PENDING
+
+
+def _standing(approval: Approval, now: float) -> tuple[Child, ...]:
+    if not _is_open(approval):
+        return (_end(approval),)
+    return (_expiry(approval, now), " · ", tag("a", "To the decision", href="#s-decide"))
 
 
 def _end(approval: Approval) -> Html:

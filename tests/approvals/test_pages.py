@@ -330,6 +330,18 @@ def test_an_unnamed_link_asks_for_a_login_elsewhere(export: Held, browser: Brows
     assert answer.headers["Location"] == f"/approvals/{approval.id}"
 
 
+def test_a_link_shows_no_text_of_other_requests(
+    deletion: Held, holding: ProxyProcess, database: Database, reviewing: Reviewing
+) -> None:
+    with held(holding, database, reviewing, "UPDATE notes SET body = 'of another'", user="other") as (other, _):
+        browser = Browser(holding)
+        page = browser.get(page_of(deletion.approval, link(deletion.approval, "second")))
+        assert "Recent requests of other" in page.text and "update · wide-update" in page.text
+        assert "of another" not in page.text and other.id not in page.text
+        browser.log_in()
+        assert "of another" in browser.get(f"/approvals/{deletion.approval.id}").text
+
+
 @pytest.mark.parametrize("name", ["lead", "agent", "outsider"])
 def test_a_link_gives_no_rights_that_its_reviewer_lacks(
     export: Held, browser: Browser, reviewing: Reviewing, name: str
