@@ -19,6 +19,7 @@ from pgproxy.approvals.documents import document, status_of
 from pgproxy.approvals.model import CannotDecide, Decision, Event, Kind, Person, Unknown
 from pgproxy.config.settings import Settings
 from pgproxy.storage.store import StoreUnavailable
+from pgproxy.web import openapi
 from pgproxy.web.desk import Desk, opened
 from pgproxy.web.refusing import APPROVAL, Refused, checked_comment
 from pgproxy.web.reviewers import Failures, reviewer_of
@@ -33,6 +34,7 @@ LIST_LENGTH = 1000
 def routes(desk: Desk, settings: Settings) -> list[web.RouteDef]:
     api = _Api(desk, settings)
     return [
+        web.get(openapi.PATH, api.describe),
         web.get("/api/v1/approvals", api.list),
         web.get(f"/api/v1/approvals/{APPROVAL}", api.show),
         web.post(f"/api/v1/approvals/{APPROVAL}/decision", api.decide),
@@ -67,6 +69,10 @@ class _Api:
     desk: Desk
     settings: Settings
     failures: Failures = field(default_factory=lambda: Failures(FAILURES_A_MINUTE))
+
+    async def describe(self, request: web.Request) -> web.Response:
+        self._reviewer(request)
+        return web.json_response(openapi.description())
 
     async def list(self, request: web.Request) -> web.Response:
         self._reviewer(request)

@@ -139,6 +139,12 @@ def test_a_bad_body_is_400(holding: ProxyProcess, database: Database, reviewing:
         assert reviewing.one(approval.id).events == ()
 
 
+def test_it_describes_itself(proxy: ProxyProcess) -> None:
+    assert call(proxy, "GET", "/api/v1/openapi.json").status == 401
+    answer = api(proxy, "/openapi.json")
+    assert (answer.status, answer.json["openapi"]) == (200, "3.1.0")
+
+
 def test_errors_are_json(proxy: ProxyProcess) -> None:
     assert api(proxy, "/approvals/apr_none").status == 404
     assert set(api(proxy, "/approvals/apr_none").json) == {"error"}
