@@ -15,6 +15,8 @@ from pathlib import Path
 
 import click
 
+from pgproxy.approvals.links import Link, Links
+from pgproxy.approvals.model import Approval
 from pgproxy.cli.options import clear_errors, fail, log_to_stderr, unread_config_option
 from pgproxy.service.event_loop import run
 from pgproxy.service.files import load
@@ -32,6 +34,11 @@ as an AI agent would, and try:
 What is stored, as a DBA sees it:
 
   psql "{dba}"
+
+What a person decides, as the agent:
+
+  COPY (SELECT name, email FROM users) TO STDOUT;
+      waits: the link to decide on it appears here. Every request: http://{http}/ (token: {token})
 
 Where a column comes from:
 
@@ -115,8 +122,16 @@ async def _demo(folder: Path, port: int, http_port: int) -> None:
                 rules=configuration.parent / "rules.yaml",
                 pid=os.getpid(),
                 http=running.http,
+                token=demo.reviewer_token_file(configuration.parent).read_text(),
             )
         )
+        links = Links(running.settings.masking_key)
+
+        def show_link(approval: Approval) -> None:
+            link = links.token(Link(approval.id, demo.REVIEWER, approval.asked.expires_at))
+            click.echo(f"{approval.asked.identity} waits: http://{running.http}/approvals/{approval.id}?token={link}")
+
+        running.proxy.desk.watchers.requested.append(show_link)
         await running.until_stopped()
 
 
@@ -129,8 +144,12 @@ def _this_command() -> str:
 
 
 async def _check(folder: Path) -> bool:
-    """The same masked query in both formats, next to what is stored; a denied one. True if all is as it should be."""
-    from pgproxy.cli.demo_check import drive
+    """A masked query beside what is stored, a denied one, an export approved and one denied. True if all is right."""
+    from pgproxy.cli.demo_check import Reviewer, drive
+    from pgproxy.demo import server as demo
 
-    async with _started(folder, 0, 0) as (running, _):
-        return await drive(running.listen, click.echo)
+    async with _started(folder, 0, 0) as (running, configuration):
+        token = demo.reviewer_token_file(configuration.parent).read_text()
+        requested: asyncio.Queue[Approval] = asyncio.Queue()
+        running.proxy.desk.watchers.requested.append(requested.put_nowait)
+        return await drive(running.listen, Reviewer(running.http, token, requested, click.echo), click.echo)

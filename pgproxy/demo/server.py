@@ -21,6 +21,7 @@ from pgproxy.demo.shop import LOGIN, allow_login, load_shop
 DATABASE: Final = "shop"
 AGENT: Final = "support-agent"
 AGENT_PASSWORD: Final = "agent"  # noqa: S105 (printed by the demo, good for made-up data alone)
+REVIEWER: Final = "security"
 DBA: Final = "dba"
 DBA_PASSWORD: Final = "dba"  # noqa: S105
 
@@ -120,6 +121,9 @@ def write_configuration(server: DemoServer, folder: Path, *, listen: str, http: 
     if not rules.exists():
         rules.write_text(shipped.joinpath("rules.yaml").read_text())
     _write_private(folder / "upstream.password", server.password)
+    token = reviewer_token_file(folder)
+    if not token.exists():
+        _write_private(token, secrets.token_urlsafe(24))
     configuration = folder / "pgproxy.yaml"
     written = shipped.joinpath("pgproxy.yaml.template").read_text()
     for name, value in {
@@ -133,6 +137,11 @@ def write_configuration(server: DemoServer, folder: Path, *, listen: str, http: 
         written = written.replace(f"@{name}@", value)
     configuration.write_text(written)
     return configuration
+
+
+def reviewer_token_file(folder: Path) -> Path:
+    """Where the token of the demo's reviewer is."""
+    return folder / "reviewer.token"
 
 
 def _write_private(path: Path, content: str) -> None:

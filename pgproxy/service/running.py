@@ -57,7 +57,7 @@ class Service:
     """A proxy with its HTTP site and its signals."""
 
     def __init__(self, configuration: Configuration) -> None:
-        self._settings = configuration.settings
+        self.settings = configuration.settings
         self.stored = StoredState()
         self._store: Store | None = None
         self._keeping: list[asyncio.Task[None]] = []
@@ -66,10 +66,10 @@ class Service:
         except (OSError, ssl.SSLError, ValueError) as error:
             raise CannotStart(f"tls or login settings cannot be used: {error}") from None
         self._notifier = Notifier(configuration.settings, self.proxy.desk)
-        self._site = self._new_site(self._settings.http or DEFAULT_HTTP)
+        self._site = self._new_site(self.settings.http or DEFAULT_HTTP)
         self._stop = asyncio.Event()
-        self.listen: Address = self._settings.listen
-        self.http: Address = (self._settings.http or DEFAULT_HTTP).listen
+        self.listen: Address = self.settings.listen
+        self.http: Address = (self.settings.http or DEFAULT_HTTP).listen
 
     @property
     def ready_line(self) -> str:
@@ -86,7 +86,7 @@ class Service:
 
     async def _open_store(self) -> None:
         try:
-            self._store = await open_store(self._settings.store)
+            self._store = await open_store(self.settings.store)
             await self.stored.load(self._store)
             await self.proxy.desk.open(ApprovalStore(self._store))
         except StoreUnavailable as error:
@@ -109,7 +109,7 @@ class Service:
         try:
             self.listen = self.proxy.listen()
         except OSError as error:
-            raise CannotStart(f"cannot listen on {self._settings.listen}: {_reason(error)}") from None
+            raise CannotStart(f"cannot listen on {self.settings.listen}: {_reason(error)}") from None
         try:
             self.http = await self._start_site()
         except (OSError, ssl.SSLError) as error:
@@ -130,7 +130,7 @@ class Service:
         try:
             return await self._site.start()
         except OSError:
-            if self._settings.http is not None:
+            if self.settings.http is not None:
                 raise
         log.warning("%s is taken and there is no http section: HTTP listens on any free port", DEFAULT_HTTP.listen)
         self._site = self._new_site(Http(replace(DEFAULT_HTTP.listen, port=0)))
@@ -138,7 +138,7 @@ class Service:
 
     def _new_site(self, http: Http) -> Site:
         reachable = {"upstream": self.proxy.is_upstream_reachable, "store": self._is_store_reachable}
-        return Site(http, reachable, self.proxy.desk, self._settings)
+        return Site(http, reachable, self.proxy.desk, self.settings)
 
     async def _is_store_reachable(self) -> bool:
         try:
@@ -152,7 +152,7 @@ class Service:
     @property
     def _public_url(self) -> str:
         """Where reviewers reach the site; the port of `listen` may have been any."""
-        http = self._settings.http or DEFAULT_HTTP
+        http = self.settings.http or DEFAULT_HTTP
         scheme = "https" if http.tls else "http"
         return f"{scheme}://{self.http}" if http.public_url in ("", f"{scheme}://{http.listen}") else http.public_url
 
@@ -162,7 +162,7 @@ class Service:
     def reload(self) -> None:
         """Read the rules again; a bad file is refused and logged, and the old rules stay."""
         try:
-            rules = load_all_rules(self._settings)
+            rules = load_all_rules(self.settings)
         except ProblemsFound as found:
             for problem in found.problems:
                 log.error("rules not reloaded: %s", problem)
