@@ -81,7 +81,9 @@ class Reviewer:
         """On the next request."""
         approval = await asyncio.wait_for(self.requested.get(), PATIENCE_SECONDS)
         asked = approval.asked
-        self.say(f"waits: {approval.id} rule {asked.rule}, about {asked.estimated_rows:.0f} rows, {asked.reason!r}")
+        self.say(
+            f"waits: {approval.id} rule {asked.rule}, about {asked.estimated_rows or 0:.0f} rows, {asked.reason!r}"
+        )
         address = f"http://{self.http}/api/v1/approvals/{approval.id}/decision"
         headers = {"Authorization": f"Bearer {self.token}"}
         async with aiohttp.ClientSession(headers=headers) as session:

@@ -12,6 +12,7 @@ import pytest
 import yaml
 
 from tests.cli.command import ENVIRONMENT, MODULE, SCRIPT
+from tests.net.raw_client import eventually
 from tests.proxies import ProxyProcess
 from tests.servers import Database
 
@@ -52,4 +53,4 @@ def test_ready_is_the_one_line_on_stdout(database: Database, tmp_path: Path, pro
 def test_warnings_of_the_files_are_in_the_log(database: Database, tmp_path: Path) -> None:
     (tmp_path / "rules").mkdir()
     with ProxyProcess(tmp_path, database.dsn(), extra={"rules": "rules/"}) as proxy:
-        assert "rules:1:1: warning: the folder has no *.yaml file: nothing is masked" in proxy.log
+        eventually(lambda: "rules:1:1: warning: the folder has no *.yaml file: nothing is masked" in proxy.log)

@@ -346,7 +346,7 @@ def test_a_login_that_is_not_clean_any_more_runs_nothing(database: Database, tmp
             for sql in ("SELECT city_of(1)", "DO 'BEGIN END'"):
                 with pytest.raises(InsufficientPrivilege):
                     connection.execute(sql)
-            assert "role_split is not used" in place.proxy.log
+            eventually(lambda: "role_split is not used" in place.proxy.log)
             assert connection.execute("SELECT city FROM people WHERE id = 1").fetchone() == ("Ulm",)
         finally:
             database.sql(f"REVOKE {FULL} FROM {CLEAN}; ALTER ROLE {CLEAN} NOSUPERUSER")

@@ -111,7 +111,7 @@ def test_without_a_server_a_client_hears_08006_and_the_proxy_lives(tmp_path: Pat
         assert "the upstream server cannot be reached" in refused_with(proxy.port, "agent", SECRET)
         assert proxy.get("/readyz")[0] == 503
         assert proxy.get("/healthz")[0] == 200
-        assert "WARNING pgproxy upstream not reachable" in proxy.log
+        eventually(lambda: "WARNING pgproxy upstream not reachable" in proxy.log)
 
 
 @pytest.fixture(scope="module")

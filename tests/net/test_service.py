@@ -238,7 +238,7 @@ def test_a_catalog_that_cannot_be_read_is_a_warning_and_no_end(database: Databas
     database.sql(f"ALTER ROLE {role} SET statement_timeout = '1ms'")
     identities: dict[str, object] = {"agent": {"password": SECRET}, "*": {"auth": "upstream"}}
     with ProxyProcess(tmp_path, database.dsn(role), rules=MASKED, identities=identities) as proxy:
-        assert "WARNING pgproxy upstream not reachable yet: the catalog" in proxy.log
+        eventually(lambda: "WARNING pgproxy upstream not reachable yet: the catalog" in proxy.log)
         with pytest.raises(psycopg.OperationalError, match="the catalog of database"):
             proxy.connect(database.name, "agent", SECRET)
         assert "Traceback" not in proxy.log
