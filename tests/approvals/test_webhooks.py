@@ -115,7 +115,7 @@ def reviewing(proxy: ProxyProcess) -> Reviewing:
 
 def test_an_answer_approves(agent: psycopg.Connection, bot: Bot, reviewing: Reviewing) -> None:
     assert agent.execute("UPDATE notes SET body = 'by the bot'").rowcount == 2000
-    (asked,) = [one for one in bot.messages if "by the bot" in one["data"]["statement"]][:1]
+    asked = [one for one in bot.messages if "by the bot" in one["data"]["statement"]][-1]  # one bot for all servers
     done = reviewing.became(asked["data"]["id"], Status.EXECUTED)
     assert [(one.reviewer, one.via, one.comment) for one in done.votes] == [
         ("security-oncall", "webhook", "approve by rule")
