@@ -189,6 +189,9 @@ class ApprovalDesk:
         except StoreUnavailable as error:
             log.error("%s", error)
             self._tell(waiting, Refused(AWAY))
+        except Exception:
+            self._tell(waiting, Refused(AWAY))  # whatever it is, nobody waits for ever
+            raise
 
     async def _use_grant(self, store: ApprovalStore, waiting: Waiting, now: float) -> bool:
         """An earlier approval of the same statement that nobody used."""

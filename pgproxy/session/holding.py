@@ -194,6 +194,7 @@ class Holding:
             if decision.action is Action.ALLOW:
                 allowed()
                 return
+            assert decision.holds, "a statement that no rule holds was about to be held"
             reason, mode, settings, named = (
                 None if value is None else value.decode("utf-8", "replace")
                 for value in results.DataRow.decode(rows[-1][5:]).values()

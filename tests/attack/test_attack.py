@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from click.testing import CliRunner
 
 from pgproxy.attack.templates import CATEGORIES, corpus
 from pgproxy.cli import main
+from pgproxy.policy.decision import Action
 from tests.proxies import ProxyProcess
 from tests.servers import Database
 
@@ -122,7 +124,9 @@ def test_without_masks_numbers_dates_and_short_values_are_found(
 def test_without_denials_questions_errors_and_orders_are_found(
     people: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("pgproxy.session.understanding.not_denied", lambda decision: decision)
+    monkeypatch.setattr(
+        "pgproxy.session.understanding.not_denied", lambda decision: replace(decision, action=Action.ALLOW)
+    )
     options = [option for name in ("oracles", "counts", "equality") for option in ("--category", name)]
     code, report = run(people, tmp_path, "agent", *options)
     assert code == 1
