@@ -98,9 +98,9 @@ def test_code_inside_bind_shows_nothing(target: Target) -> None:
     ((oid,),) = target.database.sql("select 'public.dd'::regtype::oid::int")
     with target.attacker() as attacker:
         answer = attacker.prepare("s", "select id, x from v_t where $1::public.dd is not null")
-        assert error(answer)["C"] == "42501"
+        assert "builtin.parameter_type" in error(answer)["D"]  # the cast alone is opaque, too
         typed = b"s\0select id, x from v_t where $1 is not null\0" + struct.pack("!HI", 1, oid)
-        assert error(attacker.send(message(b"P", typed), SYNC))["C"] == "42501"
+        assert "builtin.parameter_type" in error(attacker.send(message(b"P", typed), SYNC))["D"]
         assert error(attacker.run("s"))["C"] == "26000"
 
 
