@@ -54,7 +54,7 @@ def test_a_folded_name_is_not_the_other_query(target: Target, letters: int, name
         f' select * from "{secret}" as "{"p" * letters}"'
     )
     with target.attacker() as attacker:
-        assert error(attacker.ask(sql))["C"] == "42501"
+        assert "builtin.identifiers" in error(attacker.ask(sql))["D"]
 
 
 @pytest.mark.parametrize("letters", range(10, 40))
@@ -84,7 +84,7 @@ def test_names_of_the_catalog_do_not_forge_either(target: Target) -> None:
 def test_an_encoding_with_backslashes_inside_letters_is_refused(target: Target, encoding: str) -> None:
     """I3. Trail bytes of these are `\\` and `}`: the trees would be read wrongly."""
     with target.attacker() as attacker:
-        assert error(attacker.ask(f"set client_encoding = '{encoding}'"))
+        assert "builtin.settings" in error(attacker.ask(f"set client_encoding = '{encoding}'"))["D"]
         attacker.ask("select ssn from users limit 1")
     with pytest.raises(AssertionError), target.attacker(client_encoding=encoding) as attacker:
         raise AssertionError(attacker.ask("select ssn from users limit 1"))

@@ -115,6 +115,14 @@ def test_a_large_statement_is_answered_or_refused(target: Target, sql: str) -> N
         assert cells(attacker.ask("select name from products where id = 1")) == [(b"p1",)]
 
 
+def test_what_is_nested_too_deeply_is_refused_before_it_is_read(target: Target) -> None:
+    """I2. No reader of the proxy's own would end with it."""
+    with target.attacker() as attacker:
+        answer = attacker.ask(f"select {'(' * 12_000}name{')' * 12_000} from products limit 1")
+        assert "builtin.depth" in error(answer)["D"]
+        assert cells(attacker.ask("select name from products where id = 1")) == [(b"p1",)]
+
+
 def test_a_portal_of_a_refused_statement_does_not_exist(target: Target) -> None:
     with target.attacker() as attacker:
         attacker.send(parse("s", USES[0]), bind("", "s"), execute(), SYNC)
