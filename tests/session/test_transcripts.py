@@ -194,6 +194,20 @@ def test_a_tree_before_bind_complete_is_decided_again(rules: Rules) -> None:
     assert transcript.server(*VERSIONS) == ["← BindComplete", "→ Execute", "→ Sync"]
 
 
+def test_what_is_inside_explain_must_mean_the_same_behind_its_own_parse(rules: Rules) -> None:
+    """H5. Names of the statement itself are resolved between the two: what another session does there would show."""
+    ran = ["→ Describe", "→ Execute", "→ Sync"]
+    refused = ["→ Close", "→ Describe", "→ Flush", "→ Sync", "→ Close"]
+    for again, then in ((TREE, ran), (TREE + b" ", refused)):
+        transcript = Transcript(rules)
+        assert transcript.client(query.Query(f"EXPLAIN {SQL}")) == ["→ Close", "→ Parse", "→ Describe", "→ Flush"]
+        assert transcript.server(results.CloseComplete(), *DESCRIBED) == ASKED_CATALOG
+        renewed = [*("→ Close", "→ Close", "→ Parse", "→ Bind"), "→ Close", "→ Parse", "→ Flush"]
+        assert transcript.server(*CATALOG) == renewed
+        closed = (results.CloseComplete(), results.CloseComplete(), results.ParseComplete(), results.BindComplete())
+        assert transcript.server(*closed, results.CloseComplete(), tree(again), results.ParseComplete()) == then
+
+
 def test_a_catalog_that_changed_is_read_again(rules: Rules) -> None:
     transcript = Transcript(rules)
     allowed(transcript)
