@@ -101,7 +101,7 @@ def test_the_command_that_it_prints_explains(demo: Demo) -> None:
 def test_its_rules_pass_their_tests(demo: Demo) -> None:
     ended = pgproxy("test", "-c", demo.folder / "pgproxy.yaml")
     assert (ended.code, ended.err) == (0, [])
-    assert "6 passed, 0 failed" in ended.out
+    assert "9 passed, 0 failed" in ended.out
 
 
 def test_its_configuration_is_clean(demo: Demo) -> None:
