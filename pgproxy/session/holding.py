@@ -11,8 +11,10 @@ those of that moment, and a name that stands for something else by then is refus
 from __future__ import annotations
 
 import json
+from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from math import isfinite
 
 from pgproxy.catalog.model import FIRST_NORMAL_OID
 from pgproxy.errors import (
@@ -140,16 +142,27 @@ class Holding:
             return
         self._portal = None
         whole = Verdict(raws[0], decision)
+        state = self._state
+        state.script = deque()  # whatever comes of it ends with a Sync of ours
+        state.has_run_statement = False
 
         def permitted(release: Release) -> None:
-            state = self._state
+            passed()
+
+        def passed() -> None:
+            state.script = None
             state.enter(Phase.READY)
             if state.is_outside_transaction and not state.has_open_batch:
                 # What was asked began an implicit transaction, in which a Query behind it would stay.
                 state.ask(Pending(Request.SYNC, hides_ready=True), query.Sync().encode())
             then()
 
-        self._settle(whole, text, None, lambda estimate: decision, permitted, then, raws)
+        self._settle(whole, text, None, lambda estimate: decision, permitted, passed, raws)
+
+    @property
+    def _is_behind(self) -> bool:
+        """A statement of the same string was executed before."""
+        return self._state.script is not None and self._state.has_run_statement
 
     def _text(self, raw: RawStatement | None) -> str:
         unit = self._state.unit
@@ -171,15 +184,16 @@ class Holding:
         state = self._state
         unit = state.unit
         assert unit is not None and verdict.raw is not None
-        if state.has_failed:  # nothing runs but what ends the transaction, and that does nothing else
-            allowed()
-            return
         if state.pending.has_visible:  # only if all before it succeeded it would run
             state.script = None
             state.wait_for_answers(unit)
             return
         is_whole = bool(raws)
         raws = raws or (verdict.raw,)
+        ends = len(raws) == 1 and raws[0].handling is Handling.TRANSACTION
+        if ends and state.has_failed and not state.has_open_batch:  # it can only end the failed transaction
+            allowed()
+            return
         facts = [read_facts(raw) for raw in raws if raw.text]
         names = [name.rpartition(".")[2] for one in facts for name in one.tables]
         rows: list[bytes] = []
@@ -194,6 +208,7 @@ class Holding:
             if decision.action is Action.ALLOW:
                 allowed()
                 return
+            rows_expected = _estimate(plans)
             assert decision.holds, "a statement that no rule holds was about to be held"
             reason, mode, settings, named = (
                 None if value is None else value.decode("utf-8", "replace")
@@ -205,7 +220,7 @@ class Holding:
             if state.release is not None and state.released_unit is unit:
                 self._use_permit(state.release, decision, objects, permitted)
                 return
-            if state.script is not None and state.has_run_statement:
+            if self._is_behind:
                 refuse_here(state, _alone(decision))
                 return
             columns, masked = ((), ()) if understanding is None else self._touched(understanding)
@@ -222,7 +237,7 @@ class Holding:
                 tables=decision.tables,
                 columns=columns,
                 masked_columns=masked,
-                estimated_rows=None if not plans else _estimate(plans),
+                estimated_rows=rows_expected if isfinite(rows_expected) else None,
                 binding=binding_of(state.context.identity, text, bind, types),
                 objects=objects,
                 is_opaque=any(hold.rule == OPAQUE_RULE for hold in decision.holds),
@@ -340,10 +355,10 @@ class Holding:
                 ApprovalRequired(
                     f"approval required: rule {more[0]} was not part of what was approved",
                     detail=f"rule {more[0]}",
-                    hint=SEND_ALONE if state.has_run_statement else "Send it again.",
+                    hint=SEND_ALONE if self._is_behind else "Send it again.",
                 ),
             )
-        elif not state.has_run_statement and not permit.is_for(objects):
+        elif not self._is_behind and not permit.is_for(objects):
             refuse_here(state, CHANGED)
         else:
             permitted(release)
@@ -419,7 +434,7 @@ def _estimate(plans: Sequence[bytes]) -> float:
     try:
         (plan,) = json.loads(results.only_value(plans[-1]))
         return _rows(plan["Plan"])
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, AssertionError):
         return UNKNOWN
 
 

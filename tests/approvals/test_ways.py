@@ -11,7 +11,9 @@ import pytest
 from psycopg import errors
 
 from pgproxy.approvals.model import Status
+from pgproxy.wire.query import Bind, Execute, Parse, Query, Sync
 from tests.approvals.reviewing import Reviewing, Running
+from tests.clients.wire_client import connected
 from tests.proxies import ProxyProcess
 from tests.servers import Database
 
@@ -204,3 +206,40 @@ def test_who_may_not_decide(holding: ProxyProcess, database: Database, reviewing
         assert isinstance(running.result(), bytes)
         with pytest.raises(Resolved):
             reviewing.decide(waiting.id, Decision.DENY)
+
+
+@pytest.mark.parametrize("is_pipelined", [False, True], ids=["one string", "one batch"])
+def test_a_failed_transaction_is_no_way_past_a_hold(
+    holding: ProxyProcess, database: Database, reviewing: Reviewing, is_pipelined: bool
+) -> None:
+    """What ends it runs unseen; what comes behind that in the same flight does not."""
+    with connected(holding.dsn(database.name, "agent", "agent-secret")) as client:
+        client.ask(Query("BEGIN"))
+        client.ask(Query("SELECT 1/0"))
+        if is_pipelined:
+            statements = ("ROLLBACK", "DELETE FROM notes")
+            batch = [one for sql in statements for one in (Parse("", sql, ()), Bind("", ""), Execute(""))]
+            held = Running(lambda: client.ask(*batch, Sync()))
+            reviewing.deny("DELETE FROM notes")
+            held.result()
+        else:
+            client.ask(Query("ROLLBACK; DELETE FROM notes"))
+    with psycopg.connect(database.dsn(), autocommit=True) as direct:
+        assert direct.execute("SELECT count(*) FROM notes").fetchone() == (2000,)
+
+
+def test_a_string_that_means_something_else_by_then_is_refused(
+    holding: ProxyProcess, database: Database, reviewing: Reviewing
+) -> None:
+    with connect(holding, database) as agent, psycopg.connect(database.dsn(), autocommit=True) as direct:
+        agent.execute("SELECT 1; SELECT 2")  # of an earlier string
+        for sql, prepare in (("TRUNCATE notes", False), ("DELETE FROM notes", True)):
+            running = Running(partial(agent.execute, sql, prepare=prepare))
+            reviewing.waiting(sql)
+            direct.execute("ALTER TABLE notes RENAME TO old_notes")
+            direct.execute("CREATE TABLE notes AS TABLE users")
+            reviewing.approve(sql)
+            with pytest.raises(errors.InsufficientPrivilege, match="changed since its approval"):
+                running.result()
+            assert direct.execute("SELECT count(*) FROM notes").fetchone() == (50,)
+            direct.execute("DROP TABLE notes; ALTER TABLE old_notes RENAME TO notes")
